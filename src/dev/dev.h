@@ -1,0 +1,108 @@
+/*
+ * Block devices: the seam below everything that does I/O.
+ *
+ * A request is submitted to a queue; the queue belongs to one thread at a time
+ * and shares no lock with other queues. Completion callbacks run in whoever
+ * reaps the queue. Requests of one queue and of different queues complete in
+ * any order; overlapping requests in flight have no defined order.
+ *
+ * Durability: a completed write may sit in a volatile cache until a flush that
+ * was submitted after its completion completes; FUA makes that one write
+ * durable at completion; PREFLUSH acts as a flush completed before the write.
+ *
+ * Layers (partition, overlay, record, fault) are devices that own or borrow a
+ * lower device; see the header of each.
+ */
+#ifndef DEV_DEV_H
+#define DEV_DEV_H
+
+#include "base/list.h"
+#include "base/log.h"
+#include "base/types.h"
+
+#include <sys/uio.h>
+
+enum dev_op { DEV_READ, DEV_WRITE, DEV_FLUSH, DEV_DISCARD, DEV_WRITE_ZEROES };
+
+enum { DEV_FUA = 1, DEV_PREFLUSH = 2 };
+
+struct dev_req {
+	enum dev_op op;
+	u32 flags;		 /* DEV_FUA | DEV_PREFLUSH; writes and write-zeroes only */
+	u64 offset;		 /* bytes, multiple of info.block_size */
+	u64 len;		 /* bytes, multiple of info.block_size; equals the iov total */
+	struct iovec *iov;	 /* read, write; stays valid until completion */
+	unsigned iov_count;
+	int result;		 /* 0 or negative errno; short transfers never happen */
+	void (*done)(struct dev_req *); /* may be NULL; may submit to the queue that reaps it */
+	struct list node;	 /* free for the device while in flight */
+	void *priv[2];		 /* likewise: layers keep their state here */
+};
+
+struct dev_info {
+	u64 size;	    /* bytes */
+	u32 block_size;	    /* logical block size: unit of offset and len */
+	u32 mem_align;	    /* alignment of memory that avoids a bounce copy */
+	bool read_only;
+	bool volatile_cache; /* false: flush is a no-op */
+	bool can_fua;	    /* false: the device emulates FUA by a flush */
+	bool can_discard;
+	bool can_write_zeroes; /* false: it writes zero buffers itself */
+};
+
+struct dev;
+struct dev_queue;
+
+struct dev_ops {
+	const char *name;
+	/* The queue struct starts with struct dev_queue. */
+	int (*queue_create)(struct dev *dev, unsigned depth, struct dev_queue **out);
+	void (*queue_destroy)(struct dev_queue *q); /* nothing in flight */
+	/* Takes all n; blocks only if the queue's depth is exceeded (then reaps). */
+	void (*submit)(struct dev_queue *q, struct dev_req **reqs, unsigned n);
+	/* Waits for at least min completions (or deadline_ns, 0 = none); returns how many ran. */
+	int (*reap)(struct dev_queue *q, unsigned min, u64 deadline_ns);
+	int (*resize)(struct dev *dev, u64 size); /* optional */
+	void (*close)(struct dev *dev);
+};
+
+struct dev_queue {
+	struct dev *dev;
+	unsigned depth;
+	unsigned in_flight;   /* no lock: the queue's thread */
+	struct list pool_node; /* lock: dev->pool */
+};
+
+struct dev {
+	const struct dev_ops *ops;
+	struct dev_info info;	    /* immutable after open, except size */
+	const struct log_sink *log; /* may be NULL */
+	char *path;		    /* for messages; may be NULL */
+	void *pool;		    /* private to dev.c: idle queues of the sync calls */
+};
+
+void dev_close(struct dev *dev); /* NULL is fine */
+
+int dev_queue_create(struct dev *dev, unsigned depth, struct dev_queue **out);
+void dev_queue_destroy(struct dev_queue *q);
+/* Validates each request (range, alignment, read-only): a bad one completes with an error. */
+void dev_submit(struct dev_queue *q, struct dev_req **reqs, unsigned n);
+int dev_reap(struct dev_queue *q, unsigned min, u64 deadline_ns);
+void dev_drain(struct dev_queue *q); /* reaps until nothing is in flight */
+
+/* Submit and wait on a queue of the caller's own. Any thread. Any buffer alignment. */
+int dev_read(struct dev *dev, u64 offset, void *buf, size_t len);
+int dev_write(struct dev *dev, u64 offset, const void *buf, size_t len, u32 flags);
+int dev_flush(struct dev *dev);
+int dev_discard(struct dev *dev, u64 offset, u64 len);
+int dev_write_zeroes(struct dev *dev, u64 offset, u64 len, u32 flags);
+
+/*
+ * Borrows an idle queue for a batch (journal commit, checkpoint, writeback,
+ * readahead) and gives it back drained. Never fails for lack of a queue: the
+ * pool keeps one reserve per device.
+ */
+int dev_queue_get(struct dev *dev, struct dev_queue **out);
+void dev_queue_put(struct dev_queue *q);
+
+#endif
