@@ -30,6 +30,7 @@ struct volume_ops {
 struct space;
 struct icache;
 struct page_cache;
+struct dir_room;
 struct orphans;
 
 struct volume {
@@ -42,6 +43,7 @@ struct volume {
 	struct page_cache *pages;
 	struct icache *inodes;
 	struct orphans *orphans;
+	struct dir_room *dirs;
 	struct buf *super_buf;	 /* pinned block that holds the superblock */
 	struct os_mutex super_lock; /* rank INODE_META: fields of the superblock block, except s_last_orphan (orphans) */
 	u32 flags;		 /* atomic, VOLUME_* */

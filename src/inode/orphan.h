@@ -1,0 +1,28 @@
+/*
+ * Orphan records: the superblock's list and the orphan file (OR-1..8). An
+ * inode has at most one record; both calls are idempotent. Lock: orphans'
+ * own (RANK_ORPHAN), inside the handle.
+ */
+#ifndef INODE_ORPHAN_H
+#define INODE_ORPHAN_H
+
+#include "inode/inode.h"
+
+/* Opens the orphan file if the feature is on. After icache_create. */
+int orphans_create(struct volume *v);
+void orphans_destroy(struct volume *v);
+/* Adds / removes the record in h. Credits: ORPHAN_CREDITS. */
+int orphan_add(struct handle *h, struct inode *i);
+int orphan_remove(struct handle *h, struct inode *i);
+/* Forgets the record in memory only, when no handle can start (IO-32). */
+void orphan_forget(struct inode *i);
+enum { ORPHAN_CREDITS = 3 };
+
+/* After replay, before service: truncates or deletes everything recorded (OR-5, OR-6). */
+struct orphan_report {
+	u32 deleted, truncated, skipped;
+};
+int orphans_cleanup(struct volume *v, bool drop_only, struct orphan_report *out);
+bool orphans_empty(struct volume *v); /* the orphan file holds no entry (OR-3) */
+
+#endif

@@ -1,0 +1,114 @@
+/*
+ * The page cache and buffered I/O of one volume.
+ *
+ * A folio caches an aligned power-of-two piece of a file (>= the block size,
+ * 4 KiB .. 64 KiB or more) with per-block uptodate and dirty bits.
+ *
+ * Invariants
+ * - A byte leaves the cache to a reader only if its block is uptodate and it
+ *   lies below the size sampled after that (IO-81).
+ * - A dirty block always has a mapping or a reservation; writeback never has
+ *   to fail for space.
+ * - A folio under writeback is stable: writers wait for it or work on a copy.
+ * - Memory stays under max_bytes: clean folios are evicted, dirty ones written.
+ *
+ * Locks: folio lock (RANK_PAGE, ascending by position within a file), the
+ * per-file tree lock (RANK_CACHE), sharded LRU (RANK_LEAF). The caller holds
+ * the inode lock as each call says; page fill takes invalidate_lock shared
+ * through the caller's read path. No journal handle is started here except by
+ * the ops tables, always before a folio lock is taken (IO-134).
+ */
+#ifndef IOMAP_PAGECACHE_H
+#define IOMAP_PAGECACHE_H
+
+#include "base/list.h"
+#include "base/log.h"
+#include "dev/dev.h"
+#include "iomap/iomap.h"
+#include "os/lock.h"
+
+#include <sys/uio.h>
+
+struct page_cache;
+
+struct page_cache_params {
+	struct dev *dev;   /* borrowed */
+	u32 block_size;
+	u64 max_bytes;	   /* bound for all folios */
+	u32 dirty_percent; /* writers are throttled above it; 0 = 20 */
+	u32 expire_ms;	   /* flusher writes dirty data older than this; 0 = 30000 */
+	const struct log_sink *log;
+};
+
+int page_cache_create(const struct page_cache_params *params, struct page_cache **out);
+void page_cache_destroy(struct page_cache *pc); /* every iofile is finished */
+struct page_cache_stats {
+	u64 bytes, dirty_bytes, hits, misses, evictions, written_bytes, read_bytes;
+};
+void page_cache_stats(struct page_cache *pc, struct page_cache_stats *out);
+
+/* What the cache needs to know of its file; registered by the fs room. */
+struct iofile_ops {
+	const struct iomap_ops *read;	   /* page fill and readahead: lookup only */
+	const struct iomap_ops *write;	   /* buffered write: may open a handle in begin, closes it in end */
+	const struct iomap_ops *writeback; /* lookup, later delayed allocation */
+	u64 (*cookie)(struct iofile *io);  /* current validity cookie (IO-119) */
+	u64 (*size)(struct iofile *io);	   /* visible size, acquire (IO-59) */
+	/* The flusher wants to write this file: take / drop a reference. get may refuse (being freed). */
+	bool (*get)(struct iofile *io);
+	void (*put)(struct iofile *io);
+	/* After writeback of a range ended (err 0 or negative): later conversions. May be NULL. */
+	void (*written)(struct iofile *io, u64 pos, u64 len, int err);
+};
+
+struct iofile {
+	struct page_cache *cache;
+	const struct iofile_ops *ops; /* set once by the fs room after init */
+	struct os_mutex tree_lock;    /* rank CACHE */
+	void *tree;		      /* folios by position; lock: tree_lock for changes */
+	u32 folio_count, dirty_count; /* lock: tree_lock */
+	struct list dirty_node;	      /* files with dirty folios; lock: cache */
+	u64 dirtied_when_ns;	      /* lock: cache */
+	u32 wb_error_seq;	      /* atomic: grows with each writeback error (IO-91) */
+	int wb_error;		      /* last error; atomic */
+	struct iofile_readahead {
+		u64 next, window;
+	} ra; /* no lock: a heuristic, torn values do no harm */
+};
+
+void iofile_init(struct iofile *io, struct page_cache *cache, const struct iofile_ops *ops);
+/* Drops all folios, dirty ones too (their file is gone); waits for writeback in progress. */
+void iofile_fini(struct iofile *io);
+
+/* Caller: invalidate lock or inode lock shared. Returns bytes read, short only at end of file. */
+ssize_t iofile_read(struct iofile *io, u64 pos, const struct iovec *iov, unsigned iov_count);
+/* Caller: inode lock exclusive. Returns bytes written or an error if none were. */
+ssize_t iofile_write(struct iofile *io, u64 pos, const struct iovec *iov, unsigned iov_count);
+/*
+ * Zeroes [pos, pos+len) in the cache through ops, skipping holes and clean unwritten (IO-79, 121).
+ * Used on the end-of-file block on growth and for partial blocks of a punch. Inode lock exclusive.
+ */
+int iofile_zero(struct iofile *io, u64 pos, u64 len, const struct iomap_ops *ops);
+/* Starts (and waits for) writeback of dirty data in [start, end). Returns the first error of this call. */
+int iofile_write_range(struct iofile *io, u64 start, u64 end, bool wait);
+/* Waits for writeback in flight, starts nothing. */
+int iofile_wait_range(struct iofile *io, u64 start, u64 end);
+/*
+ * Removes folios of [start, end), partial edge blocks zeroed in cache; waits for writeback of
+ * them. Dirty data in it is dropped. Invalidate lock exclusive.
+ */
+void iofile_drop_range(struct iofile *io, u64 start, u64 end);
+/* Removes clean folios only; -EBUSY if a dirty one stays (IO-48). */
+int iofile_invalidate_range(struct iofile *io, u64 start, u64 end);
+bool iofile_is_dirty(const struct iofile *io);
+/* Data to report for SEEK_DATA in unwritten or delayed space: dirty or uptodate (IO-123). */
+bool iofile_has_data(struct iofile *io, u64 start, u64 end, u64 *first);
+
+/* Error cursor per open file: sample at open; each later call reports a new error once (IO-91). */
+u32 iofile_error_sample(const struct iofile *io);
+int iofile_error_check(struct iofile *io, u32 *cursor);
+
+/* Writes everything dirty of the volume and waits (sync). */
+int page_cache_sync(struct page_cache *pc);
+
+#endif
