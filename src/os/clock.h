@@ -12,8 +12,8 @@ struct os_time {
 	u32 nsec;
 };
 
-u64 os_clock_mono(void);	    /* ns, monotonic */
-struct os_time os_clock_wall(void); /* UTC */
+u64 os_clock_mono(void);		   /* ns, monotonic */
+struct os_time os_clock_wall(void);	   /* UTC */
 struct os_time os_clock_wall_coarse(void); /* cheaper, tick resolution; for inode times */
 void os_sleep_ns(u64 ns);
 u64 os_random(void); /* unpredictable; for generations, uuids, mmp */

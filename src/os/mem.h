@@ -19,7 +19,7 @@ char *os_strndup(const char *s, size_t len);
 void *os_alloc_pages(size_t size);
 void os_free_pages(void *p, size_t size);
 
-/* Fixed-size objects: per-thread free lists in front of os_alloc; no global lock on the fast path. */
+/* Fixed-size objects: sharded free lists in front of os_alloc; nobody waits on the fast path. */
 struct os_cache;
 int os_cache_create(struct os_cache **out, const char *name, size_t size);
 void os_cache_destroy(struct os_cache *c); /* all objects must be freed */

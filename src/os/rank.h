@@ -10,8 +10,8 @@
 #define OS_RANK_H
 
 enum lock_rank {
-	RANK_NONE,	 /* unchecked: tests only */
-	RANK_MOUNT,	 /* mount, remount, unmount */
+	RANK_NONE,  /* unchecked: tests only */
+	RANK_MOUNT, /* mount, remount, unmount */
 	RANK_FREEZE,
 	RANK_RENAME,	 /* one per file system: cycle check of directory moves */
 	RANK_INODE,	 /* inode->lock; parent before child, else by number */
