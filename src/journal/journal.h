@@ -44,6 +44,7 @@ struct journal_params {
 	u32 run_count;
 	u32 commit_interval_ms;		/* 0 = 5000 */
 	bool data_err_abort;		/* data_err=abort */
+	bool no_barrier;		/* no flush and no FUA anywhere */
 	/* Runs once, on any thread, when the journal aborts; must not call back into the journal. */
 	void (*aborted)(void *arg, int err);
 	void *arg;
