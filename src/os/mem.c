@@ -20,7 +20,11 @@ void *os_zalloc(size_t size)
 
 void *os_calloc(size_t n, size_t size)
 {
-	return FAULT("os_alloc") ? NULL : calloc(n ? n : 1, size ? size : 1);
+	size_t total;
+
+	if (FAULT("os_alloc") || __builtin_mul_overflow(n, size, &total))
+		return NULL;
+	return calloc(1, total ? total : 1);
 }
 
 void *os_realloc(void *p, size_t size)
