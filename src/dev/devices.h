@@ -35,6 +35,7 @@ int dev_partition_create(struct dev *lower, bool borrow, u64 offset, u64 len, st
  * and are lost at close. Used for a read-only mount of a dirty image (RC-12).
  */
 int dev_overlay_create(struct dev *lower, bool borrow, struct dev **out);
+void dev_overlay_detach(struct dev *dev); /* closes the overlay, leaves lower open whatever borrow said */
 
 /* Every completed write, discard and flush in completion order, for crash tests. */
 enum dev_record_kind { DEV_REC_SUBMIT_WRITE, DEV_REC_WRITE, DEV_REC_FLUSH, DEV_REC_ZERO };

@@ -9,6 +9,7 @@
 #ifndef FS_FS_H
 #define FS_FS_H
 
+#include "dev/devices.h"
 #include "dir/dir.h"
 #include "inode/inode.h"
 #include "inode/orphan.h"
@@ -36,7 +37,9 @@ struct fs {
 	bool overlay;		/* read-only mount of a dirty image: replayed into memory */
 	bool replayed;
 	bool dev_read_only;
-	bool had_errors;	/* state carried the error bit at mount (OR-5) */
+	bool had_errors;	/* errors were found, before or during this mount (OR-5) */
+	bool was_valid;		/* no-journal mode: state at mount, restored at unmount */
+	bool live;		/* read-write: journal running. lock: mount_lock */
 	struct os_rwsem mount_lock; /* rank MOUNT: remount, unmount, shutdown */
 	struct os_mutex error_lock; /* rank LEAF: pending error record below */
 	struct error_record *pending_error; /* lock: error_lock */

@@ -49,6 +49,7 @@ struct inode {
 	struct iofile io;
 	struct ordered_inode ordered;
 	u32 dio_in_flight;	/* atomic; later: direct I/O */
+	struct handle write_handle; /* lock: IL exclusive; the buffered write in progress */
 	tid_nr sync_tid, datasync_tid; /* atomic: commits that fsync, fdatasync wait for (IO-24) */
 	ino_nr parent_hint;	/* relaxed; for no-journal fsync and locality */
 	u32 lookups;		/* atomic; the face's own reference count (FUSE nlookup) */
@@ -73,10 +74,10 @@ int inode_get(struct volume *v, ino_nr ino, struct inode **out);
 /* For internal callers: special numbers, EA inodes, orphans with no links. */
 int inode_get_special(struct volume *v, ino_nr ino, struct inode **out);
 void inode_hold(struct inode *i);
+bool inode_hold_unless_freeing(struct inode *i); /* false when its last reference is being dropped */
 void inode_put(struct inode *i); /* may start handles: call with no handle and no lock held */
 /* Drops unreferenced inodes (all of them at unmount). Returns how many remain referenced. */
 u32 icache_shrink(struct volume *v, u32 keep);
-/* For each cached inode with dirty data or metadata tids; used by sync in no-journal mode. */
 
 struct inode_new {
 	u32 mode;		  /* type and permission bits, umask applied by the caller */

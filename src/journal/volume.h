@@ -50,7 +50,7 @@ struct volume {
 	const struct volume_ops *ops;
 };
 
-/* The superblock inside super_buf. */
+/* The superblock inside super_buf. Defined by the fs room, which owns the block. */
 struct ext4_super *volume_super(struct volume *v);
 
 /* 0, or the error that a changing (any) operation must return now. */

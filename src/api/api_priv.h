@@ -1,0 +1,47 @@
+/*
+ * How the public objects map to the rooms below: uext4_inode is struct inode
+ * itself; uext4_fs and uext4_file are small structs of this room.
+ */
+#ifndef API_API_PRIV_H
+#define API_API_PRIV_H
+
+#include "fs/fs.h"
+
+#include <uext4.h>
+
+struct uext4_fs {
+	struct fs *fs;
+	char *path; /* of the image; may be NULL */
+	void (*log)(void *arg, enum uext4_log_level level, const char *message);
+	void *log_arg;
+};
+
+struct uext4_file {
+	struct inode *inode; /* one reference */
+	int flags;	     /* O_*; immutable */
+	struct cred cred;    /* immutable; groups owned */
+	u32 error_cursor;    /* atomic: writeback errors already told (IO-91) */
+};
+
+static inline struct inode *to_inode(struct uext4_inode *i)
+{
+	return (struct inode *)i;
+}
+
+static inline struct uext4_inode *from_inode(struct inode *i)
+{
+	return (struct uext4_inode *)i;
+}
+
+/* The internal form of a caller's credentials; NULL is root. groups are borrowed. */
+struct cred cred_from(const struct uext4_cred *c);
+
+/* 0 or an error for a name of one component that is to be looked up or made. */
+int name_check(const char *s, struct name *out);
+
+/* -EIO after a shutdown. */
+int api_check(const struct inode *i);
+/* Resolves one symlink-free step; used by path.c. */
+int api_lookup(struct inode *dir, const struct cred *cred, struct name name, struct inode **out);
+
+#endif

@@ -1,0 +1,215 @@
+/* uext4/file.h: open files. */
+#include "api/api_priv.h"
+#include "base/err.h"
+#include "os/mem.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+static bool opens_for_write(int flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY;
+}
+
+static int open_check(struct inode *i, const struct cred *c, int flags)
+{
+	u32 want = (flags & O_ACCMODE) == O_WRONLY ? PERM_WRITE :
+		   (flags & O_ACCMODE) == O_RDWR   ? PERM_READ | PERM_WRITE :
+						     PERM_READ;
+	int err = api_check(i);
+
+	if (err)
+		return err;
+	if (inode_is(i, S_IFDIR))
+		return ERR(EISDIR);
+	if (!inode_is(i, S_IFREG))
+		return ERR(inode_is(i, S_IFLNK) ? ELOOP : ENXIO);
+	if (opens_for_write(flags) || flags & O_TRUNC) {
+		err = volume_check_write(i->volume);
+		if (err)
+			return err;
+		want |= PERM_WRITE;
+	}
+	os_rwsem_lock_shared(&i->lock);
+	err = inode_permission(i, c, want);
+	if (!err && i->f.flags & EXT4_APPEND_FL && want & PERM_WRITE &&
+		(!(flags & O_APPEND) || flags & O_TRUNC))
+		err = ERR(EPERM);
+	if (!err && flags & O_NOATIME)
+		err = inode_owner_check(i, c);
+	os_rwsem_unlock_shared(&i->lock);
+	return err;
+}
+
+static int cred_own(struct cred *c)
+{
+	size_t bytes = c->group_count * sizeof(u32);
+	u32 *groups;
+
+	if (bytes == 0)
+		return 0;
+	groups = os_alloc(bytes);
+	if (!groups)
+		return ERR(ENOMEM);
+	memcpy(groups, c->groups, bytes);
+	c->groups = groups;
+	return 0;
+}
+
+static int open_truncate(struct inode *i, const struct cred *c)
+{
+	struct attr_change to_zero = {.valid = ATTR_SIZE};
+
+	return inode_setattr(i, c, &to_zero);
+}
+
+int uext4_file_open(struct uext4_inode *inode, const struct uext4_cred *cred, int flags,
+	struct uext4_file **out)
+{
+	struct inode *i = to_inode(inode);
+	struct cred c = cred_from(cred);
+	struct uext4_file *f;
+	int err = open_check(i, &c, flags);
+
+	if (!err && flags & O_TRUNC)
+		err = open_truncate(i, &c);
+	if (err)
+		return err;
+	f = os_zalloc(sizeof(*f));
+	if (!f)
+		return ERR(ENOMEM);
+	err = cred_own(&c);
+	if (err) {
+		os_free(f);
+		return err;
+	}
+	inode_hold(i);
+	*f = (struct uext4_file){.inode = i,
+		.flags = flags,
+		.cred = c,
+		.error_cursor = iofile_error_sample(&i->io)};
+	*out = f;
+	return 0;
+}
+
+void uext4_file_close(struct uext4_file *file)
+{
+	if (!file)
+		return;
+	inode_put(file->inode);
+	os_free((void *)file->cred.groups);
+	os_free(file);
+}
+
+struct uext4_inode *uext4_file_inode(struct uext4_file *file)
+{
+	return from_inode(file->inode);
+}
+
+ssize_t uext4_preadv(struct uext4_file *file, const struct iovec *iov, int count, uint64_t offset)
+{
+	if ((file->flags & O_ACCMODE) == O_WRONLY)
+		return ERR(EBADF);
+	if (count < 0 || offset > INT64_MAX)
+		return ERR(EINVAL);
+	return file_read(file->inode, offset, iov, (unsigned)count, file->flags & O_NOATIME);
+}
+
+ssize_t uext4_pwritev(struct uext4_file *file, const struct iovec *iov, int count, uint64_t offset)
+{
+	struct file_write_flags flags = {
+		.append = file->flags & O_APPEND,
+		.sync = (file->flags & O_SYNC) == O_SYNC,
+		.dsync = file->flags & O_DSYNC,
+		.cred = &file->cred,
+	};
+	u64 pos = offset;
+
+	if (!opens_for_write(file->flags))
+		return ERR(EBADF);
+	if (count < 0 || offset > INT64_MAX)
+		return ERR(EINVAL);
+	return file_write(file->inode, &pos, iov, (unsigned)count, &flags);
+}
+
+ssize_t uext4_pread(struct uext4_file *file, void *buf, size_t len, uint64_t offset)
+{
+	struct iovec iov = {buf, len};
+
+	return uext4_preadv(file, &iov, 1, offset);
+}
+
+ssize_t uext4_pwrite(struct uext4_file *file, const void *buf, size_t len, uint64_t offset)
+{
+	struct iovec iov = {(void *)buf, len};
+
+	return uext4_pwritev(file, &iov, 1, offset);
+}
+
+/* As ftruncate(2): the open for writing was the permission check. */
+int uext4_ftruncate(struct uext4_file *file, uint64_t size)
+{
+	struct attr_change change = {.valid = ATTR_SIZE, .size = size};
+	struct cred cred = file->cred;
+
+	if (!opens_for_write(file->flags))
+		return ERR(EINVAL);
+	cred.check = false;
+	return inode_setattr(file->inode, &cred, &change);
+}
+
+/* IO-87: the error cursor is checked last, whatever the sync itself returned. */
+static int sync_and_report(struct uext4_file *file, bool data_only)
+{
+	int err = file_sync(file->inode, data_only);
+	int seen = iofile_error_check(&file->inode->io, &file->error_cursor);
+
+	return seen ? seen : err;
+}
+
+int uext4_fsync(struct uext4_file *file)
+{
+	return sync_and_report(file, false);
+}
+
+int uext4_fdatasync(struct uext4_file *file)
+{
+	return sync_and_report(file, true);
+}
+
+int64_t uext4_seek(struct uext4_file *file, uint64_t offset, int whence)
+{
+	if (offset > INT64_MAX)
+		return ERR(ENXIO);
+	return file_seek(file->inode, offset, whence);
+}
+
+/* Asks in rounds of a few mappings, so that no memory depends on the caller's count. */
+int uext4_extents(struct uext4_inode *inode, uint64_t offset, struct uext4_extent *out,
+	size_t count)
+{
+	struct inode *i = to_inode(inode);
+	u32 bs = i->volume->sb.block_size;
+	struct mapping m[16];
+	size_t n = 0;
+	int err = api_check(i);
+
+	while (!err && n < count) {
+		int got = file_extents(i, offset, m, (u32)min_of(count - n, array_len(m)));
+
+		if (got <= 0) {
+			err = got;
+			break;
+		}
+		for (int k = 0; k < got; k++)
+			out[n++] = (struct uext4_extent){
+				.offset = (u64)m[k].lblk * bs,
+				.length = (u64)m[k].len * bs,
+				.physical = m[k].pblk * bs,
+				.state = m[k].state == MAP_WRITTEN   ? UEXT4_EXTENT_WRITTEN :
+					 m[k].state == MAP_UNWRITTEN ? UEXT4_EXTENT_UNWRITTEN :
+								       UEXT4_EXTENT_DELAYED};
+		offset = out[n - 1].offset + out[n - 1].length;
+	}
+	return err ? err : (int)n;
+}

@@ -1,0 +1,101 @@
+/*
+ * The rooms of one volume, up and down in floor order. A mount that replays
+ * the journal brings everything down and up again, so that nothing read before
+ * the replay survives it (RC-1).
+ */
+#include "base/err.h"
+#include "fs/fs_priv.h"
+#include "os/assert.h"
+
+#define CACHE_BYTES_DEFAULT (256ull << 20)
+
+static u64 cache_bytes(const struct fs *fs)
+{
+	return fs->options.cache_bytes ? fs->options.cache_bytes : CACHE_BYTES_DEFAULT;
+}
+
+/* A quarter of the bound serves metadata, the rest file pages. */
+static int bcache_up(struct fs *fs)
+{
+	struct volume *v = &fs->volume;
+	struct bcache_params p = {.dev = v->dev,
+		.sb = &v->sb,
+		.block_size = v->sb.block_size,
+		.max_bytes = cache_bytes(fs) / 4,
+		.log = &v->log};
+
+	return bcache_create(&p, &v->bcache);
+}
+
+static int pages_up(struct fs *fs)
+{
+	struct volume *v = &fs->volume;
+	struct page_cache_params p = {.dev = v->dev,
+		.block_size = v->sb.block_size,
+		.max_bytes = cache_bytes(fs) / 4 * 3,
+		.log = &v->log};
+
+	return page_cache_create(&p, &v->pages);
+}
+
+static void bcache_down(struct volume *v)
+{
+	bcache_destroy(v->bcache);
+	v->bcache = NULL;
+}
+
+static void pages_down(struct volume *v)
+{
+	page_cache_destroy(v->pages);
+	v->pages = NULL;
+}
+
+int volume_up(struct fs *fs, bool trust_counts)
+{
+	struct volume *v = &fs->volume;
+	struct icache_params ip = {0};
+	int err = bcache_up(fs);
+
+	if (err)
+		return err;
+	err = super_pin(fs);
+	if (err)
+		goto out_bcache;
+	err = pages_up(fs);
+	if (err)
+		goto out_super;
+	err = space_create(v, trust_counts);
+	if (err)
+		goto out_pages;
+	err = icache_create(v, &ip);
+	if (err)
+		goto out_space;
+	icache_set_io_ops(v, &file_io_ops);
+	err = dir_init(v);
+	if (err)
+		goto out_icache;
+	return 0;
+out_icache:
+	icache_destroy(v);
+out_space:
+	space_destroy(v);
+out_pages:
+	pages_down(v);
+out_super:
+	super_unpin(fs);
+out_bcache:
+	bcache_down(v);
+	return err;
+}
+
+void volume_down(struct fs *fs)
+{
+	struct volume *v = &fs->volume;
+
+	dir_fini(v);
+	icache_destroy(v);
+	space_destroy(v);
+	pages_down(v);
+	super_unpin(fs);
+	bcache_down(v);
+}

@@ -1,0 +1,156 @@
+/* Reading and writing file data: checks and locks around the I/O engine. */
+#include "base/err.h"
+#include "fs/fs_priv.h"
+#include "os/assert.h"
+
+#include <sys/stat.h>
+
+static u64 io_cookie(struct iofile *io)
+{
+	return atomic_load_acq(&inode_of_io(io)->map.cookie);
+}
+
+static u64 io_size(struct iofile *io)
+{
+	return inode_size(inode_of_io(io));
+}
+
+static bool io_get(struct iofile *io)
+{
+	return inode_hold_unless_freeing(inode_of_io(io));
+}
+
+static void io_put(struct iofile *io)
+{
+	inode_put(inode_of_io(io));
+}
+
+const struct iofile_ops file_io_ops = {
+	.read = &file_read_ops,
+	.write = &file_write_ops,
+	.writeback = &file_read_ops,
+	.cookie = io_cookie,
+	.size = io_size,
+	.get = io_get,
+	.put = io_put,
+};
+
+static u64 iov_bytes(const struct iovec *iov, unsigned count)
+{
+	u64 n = 0;
+
+	for (unsigned k = 0; k < count; k++)
+		n += iov[k].iov_len;
+	return n;
+}
+
+static int data_check(const struct inode *i)
+{
+	int err = volume_check(i->volume);
+
+	if (err)
+		return err;
+	if (inode_is(i, S_IFDIR))
+		return ERR(EISDIR);
+	return inode_is(i, S_IFREG) ? 0 : ERR(EINVAL);
+}
+
+ssize_t file_read(
+	struct inode *i, u64 pos, const struct iovec *iov, unsigned iov_count, bool noatime)
+{
+	ssize_t n = data_check(i);
+
+	if (n)
+		return n;
+	if (i->f.flags & EXT4_INLINE_DATA_FL)
+		return file_read_inline(i, pos, iov, iov_count);
+	os_rwsem_lock_shared(&i->invalidate_lock);
+	n = iofile_read(&i->io, pos, iov, iov_count);
+	os_rwsem_unlock_shared(&i->invalidate_lock);
+	if (n > 0 && !noatime)
+		file_accessed(i);
+	return n;
+}
+
+static int write_checks(struct inode *i, u64 *pos, u64 len, const struct file_write_flags *flags)
+{
+	u64 max = filemap_max_bytes(i->volume, i->map.extents);
+	int err = volume_check_write(i->volume);
+
+	if (err)
+		return err;
+	if (i->f.flags & EXT4_IMMUTABLE_FL)
+		return ERR(EPERM);
+	if (flags->append)
+		*pos = inode_size(i);
+	else if (i->f.flags & EXT4_APPEND_FL)
+		return ERR(EPERM);
+	if (*pos >= max || len > max - *pos)
+		return ERR(EFBIG);
+	return file_modified(i, flags->cred);
+}
+
+static ssize_t write_locked(struct inode *i, u64 *pos, const struct iovec *iov, unsigned iov_count,
+	const struct file_write_flags *flags)
+{
+	int err = write_checks(i, pos, iov_bytes(iov, iov_count), flags);
+
+	ASSERT(os_rwsem_held(&i->lock));
+	if (!err && *pos > inode_size(i))
+		err = file_zero_eof_tail(i, inode_size(i));
+	if (err)
+		return err;
+	i->map.alloc_flags = flags->cred && flags->cred->privileged ? SPACE_ROOT : 0;
+	return iofile_write(&i->io, *pos, iov, iov_count);
+}
+
+/* IO-83: syncs after the inode lock is gone; a sync error replaces the count. */
+ssize_t file_write(struct inode *i, u64 *pos, const struct iovec *iov, unsigned iov_count,
+	const struct file_write_flags *flags)
+{
+	ssize_t n = data_check(i);
+	int err;
+
+	if (n)
+		return n;
+	if (iov_bytes(iov, iov_count) == 0)
+		return 0;
+	os_rwsem_lock(&i->lock);
+	n = write_locked(i, pos, iov, iov_count, flags);
+	os_rwsem_unlock(&i->lock);
+	if (n <= 0 || !(flags->sync || flags->dsync))
+		return n;
+	err = file_sync(i, !flags->sync);
+	return err ? err : n;
+}
+
+/* IO-88: a flush is due even when there was nothing to commit. */
+static int sync_metadata(struct inode *i, bool data_only, bool *flushed)
+{
+	struct journal *j = i->volume->journal;
+
+	if (!journal_exists(j))
+		return journal_write_dirty(j);
+	if (!inode_is(i, S_IFREG))
+		return journal_commit_all(j, flushed); /* IO-90 */
+	return journal_commit(
+		j, atomic_load_acq(data_only ? &i->datasync_tid : &i->sync_tid), flushed);
+}
+
+int file_sync(struct inode *i, bool data_only)
+{
+	struct volume *v = i->volume;
+	bool flushed = false;
+	int err = volume_check(v), meta_err;
+
+	if (err)
+		return err;
+	if (volume_check_write(v))
+		return 0;
+	if (inode_is(i, S_IFREG))
+		err = iofile_write_range(&i->io, 0, UINT64_MAX, true);
+	meta_err = sync_metadata(i, data_only, &flushed);
+	if (!meta_err && !flushed && !(atomic_load_relaxed(&v->flags) & VOLUME_NO_BARRIER))
+		meta_err = dev_flush(v->dev);
+	return err ? err : meta_err;
+}

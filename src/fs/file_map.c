@@ -1,0 +1,183 @@
+/*
+ * The iomap ops tables of regular files: what a read and a buffered write
+ * need to know of the file map.
+ *
+ * A buffered write allocates in a handle that begin() opens and end() closes
+ * (i->write_handle; the inode lock is exclusive). New blocks are written ones,
+ * ordered before the commit (JB-20); found unwritten blocks become written in
+ * the same handle and count as new (IO-66).
+ */
+#include "base/err.h"
+#include "base/trace.h"
+#include "fs/fs_priv.h"
+#include "os/assert.h"
+
+/* One handle covers at most this much: keeps transactions small and the copy interruptible. */
+#define WRITE_BYTES_MAX (4u << 20)
+
+void iomap_from_mapping(const struct inode *i, const struct mapping *m, struct iomap *out)
+{
+	u32 bs = i->volume->sb.block_size;
+	static const enum iomap_type types[] = {
+		[MAP_HOLE] = IOMAP_HOLE,
+		[MAP_DELAYED] = IOMAP_DELALLOC,
+		[MAP_UNWRITTEN] = IOMAP_UNWRITTEN,
+		[MAP_WRITTEN] = IOMAP_MAPPED,
+	};
+
+	*out = (struct iomap){.offset = (u64)m->lblk * bs,
+		.length = (u64)m->len * bs,
+		.addr = m->state >= MAP_UNWRITTEN ? m->pblk * bs : 0,
+		.type = types[m->state],
+		.flags = (m->fresh ? IOMAP_NEW : 0) | (i->map.extents ? 0 : IOMAP_MERGED),
+		.cookie = m->cookie};
+}
+
+static lblk_t block_at(const struct inode *i, u64 pos)
+{
+	return (lblk_t)(pos / i->volume->sb.block_size);
+}
+
+/* Blocks touched by [pos, pos+len). */
+static u32 blocks_in(const struct inode *i, u64 pos, u64 len)
+{
+	u32 bs = i->volume->sb.block_size;
+	u64 n = div_up(pos + len, bs) - pos / bs;
+
+	return (u32)min_of(n, LBLK_MAX - block_at(i, pos));
+}
+
+int file_lookup_begin(struct iofile *io, u64 pos, u64 len, u32 request, struct iomap *map)
+{
+	struct inode *i = inode_of_io(io);
+	struct mapping m;
+	int err = map_lookup(&i->map, block_at(i, pos), blocks_in(i, pos, len), &m);
+
+	if (!err)
+		iomap_from_mapping(i, &m, map);
+	return err;
+}
+
+const struct iomap_ops file_read_ops = {.begin = file_lookup_begin};
+
+static bool extends(const struct inode *i, u64 pos, u64 len)
+{
+	return pos + len > inode_size(i);
+}
+
+static int write_map(struct handle *h, struct inode *i, u64 pos, u64 len, struct mapping *m)
+{
+	int err = map_create(h, &i->map, block_at(i, pos), blocks_in(i, pos, len), 0, m);
+
+	if (err || m->state != MAP_UNWRITTEN)
+		return err;
+	err = map_convert_written(h, &i->map, m->lblk, m->len);
+	m->state = MAP_WRITTEN;
+	m->fresh = true;
+	m->cookie = atomic_load_acq(&i->map.cookie);
+	return err;
+}
+
+static u32 write_credits(const struct inode *i, u32 blocks)
+{
+	return map_create_credits(&i->map, blocks) + map_convert_credits(&i->map, blocks) +
+		FILE_GROW_CREDITS + ORPHAN_CREDITS;
+}
+
+static int write_begin_handle(struct inode *i, u64 pos, u64 len, struct iomap *map)
+{
+	struct handle *h = &i->write_handle;
+	unsigned attempts = 0;
+	struct mapping m;
+	int err, stop_err;
+
+	do {
+		err = handle_start(
+			i->volume->journal, h, write_credits(i, blocks_in(i, pos, len)), 0);
+		if (err)
+			return err;
+		err = write_map(h, i, pos, len, &m);
+		if (!err)
+			break;
+		stop_err = handle_stop(h);
+		if (stop_err)
+			return stop_err;
+	} while (err == -ENOSPC && space_retry(i->volume, &attempts));
+	if (err)
+		return err;
+	iomap_from_mapping(i, &m, map);
+	map->priv = h;
+	return 0;
+}
+
+/* A plain overwrite of written blocks needs no handle at all. */
+static int write_begin(struct iofile *io, u64 pos, u64 len, u32 request, struct iomap *map)
+{
+	struct inode *i = inode_of_io(io);
+	struct mapping m;
+	int err;
+
+	ASSERT(os_rwsem_held(&i->lock));
+	len = min_of(len, WRITE_BYTES_MAX);
+	if (!extends(i, pos, len)) {
+		err = map_lookup(&i->map, block_at(i, pos), blocks_in(i, pos, len), &m);
+		if (err)
+			return err;
+		if (m.state == MAP_WRITTEN) {
+			iomap_from_mapping(i, &m, map);
+			return 0;
+		}
+	}
+	return write_begin_handle(i, pos, len, map);
+}
+
+/* IO-33: blocks allocated past the end that got no data are cut off; the record makes a crash harmless. */
+static int write_failed(struct handle *h, struct inode *i, u64 pos, u64 len)
+{
+	int err = 0, stop_err;
+
+	if (extends(i, pos, len))
+		err = orphan_add(h, i);
+	stop_err = handle_stop(h);
+	if (!err && !stop_err && extends(i, pos, len))
+		err = inode_truncate_blocks(i);
+	return err ? err : stop_err;
+}
+
+static int write_finish(
+	struct handle *h, struct inode *i, u64 pos, u64 done, const struct iomap *map)
+{
+	u64 start = map->offset, end = map->offset + map->length;
+	int err = 0, stop_err;
+
+	if (map->flags & IOMAP_NEW)
+		err = journal_order_data(h, &i->ordered, max_of(start, round_down_to(pos, i->volume->sb.block_size)),
+			min_of(end, round_up_to(pos + done, i->volume->sb.block_size)));
+	if (!err && pos + done > inode_size(i))
+		err = file_grow(h, i, pos + done);
+	stop_err = handle_stop(h);
+	return err ? err : stop_err;
+}
+
+static int write_end(
+	struct iofile *io, u64 pos, u64 len, s64 done, u32 request, struct iomap *map)
+{
+	struct inode *i = inode_of_io(io);
+	struct handle *h = map->priv;
+	u64 mapped_end = map->offset + map->length;
+	u64 tried = min_of(len, mapped_end - pos);
+	bool cut_short = done < (s64)tried && map->flags & IOMAP_NEW;
+	int err = 0;
+
+	TRACE("write_end", i->ino, pos);
+	if (!h)
+		return 0;
+	if (done <= 0)
+		return write_failed(h, i, pos, tried);
+	err = write_finish(h, i, pos, (u64)done, map);
+	if (!err && cut_short && mapped_end > inode_size(i))
+		err = inode_truncate_blocks(i);
+	return err;
+}
+
+const struct iomap_ops file_write_ops = {.begin = write_begin, .end = write_end};

@@ -1,0 +1,67 @@
+/* Declarations shared inside the fs room; fs.h is its contract. */
+#ifndef FS_FS_PRIV_H
+#define FS_FS_PRIV_H
+
+#include "fs/fs.h"
+
+/* super.c: the superblock block. Direct writes happen only while no transaction is live (MD-8). */
+int super_load(struct fs *fs);
+int super_pin(struct fs *fs);
+void super_unpin(struct fs *fs);
+int super_write_direct(struct fs *fs);
+pblk_t super_block_nr(const struct super_info *sb);
+
+/* journal.c: finding, replaying and running the journal. */
+int fs_journal_attach(struct fs *fs);
+void fs_journal_detach(struct fs *fs);
+int fs_journal_replay(struct fs *fs);
+
+/* bring.c: the rooms of one volume, up and down in floor order. */
+int volume_up(struct fs *fs, bool trust_counts);
+void volume_down(struct fs *fs);
+
+/* live.c: to read-write service and back. */
+int fs_go_live(struct fs *fs);
+int fs_go_quiet(struct fs *fs);
+
+/* service.c */
+int volume_sync(struct volume *v);
+
+/* errors.c (MD-30). */
+extern const struct volume_ops fs_volume_ops;
+int errors_init(struct fs *fs);
+void errors_fini(struct fs *fs); /* records what is pending first */
+/* Puts the error fields of before over those now on the device (they survive a replay). */
+int errors_restore_on_device(struct fs *fs, const struct ext4_super *before);
+
+/* mmp.c (MD-21). No-ops without the feature. Claimed before the replay, kept alive while live. */
+int mmp_start(struct fs *fs);
+int mmp_run(struct fs *fs);
+void mmp_stop(struct fs *fs);
+
+/* file_map.c: mapping -> iomap. */
+void iomap_from_mapping(const struct inode *i, const struct mapping *m, struct iomap *out);
+int file_lookup_begin(struct iofile *io, u64 pos, u64 len, u32 request, struct iomap *map);
+extern const struct iomap_ops file_read_ops;
+extern const struct iomap_ops file_write_ops; /* needs i->write_handle: inode lock exclusive */
+
+/* file_inline.c: data that lives in the inode (read-only service, MD-26). */
+ssize_t file_read_inline(struct inode *i, u64 pos, const struct iovec *iov, unsigned iov_count);
+
+/* file_size.c: growing and shrinking (IO-79, IO-96). Inode lock exclusive. */
+int file_zero_eof_tail(struct inode *i, u64 size);
+int file_resize(struct inode *i, u64 size);
+/* Publishes a larger size in h: visible, on disk, the large_file feature (MD-18). */
+int file_grow(struct handle *h, struct inode *i, u64 size);
+enum { FILE_GROW_CREDITS = INODE_DIRTY_CREDITS + 1 };
+
+/* attr.c */
+int file_modified(struct inode *i, const struct cred *cred); /* strip suid/sgid, mtime, ctime */
+void file_accessed(struct inode *i);			      /* atime by the mount's rule */
+
+static inline struct inode *inode_of_io(struct iofile *io)
+{
+	return container_of(io, struct inode, io);
+}
+
+#endif

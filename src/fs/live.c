@@ -1,0 +1,135 @@
+/*
+ * To read-write service and back: the superblock marks, the journal's threads,
+ * orphans. Order by MD-9 and MD-11.
+ */
+#include "base/err.h"
+#include "disk/features.h"
+#include "fs/fs_priv.h"
+#include "os/assert.h"
+
+#include <string.h>
+
+static void mark_wtime(struct ext4_super *s, struct os_time now)
+{
+	s->s_wtime = cpu_to_le32((u32)now.sec);
+	s->s_wtime_hi = (u8)(now.sec >> 32);
+}
+
+static void flag_set(struct le32 *word, u32 bit, bool on)
+{
+	u32 v = le32_to_cpu(*word);
+
+	*word = cpu_to_le32(on ? v | bit : v & ~bit);
+}
+
+/* One durable superblock write before the first log write (MD-9, MD-10). */
+static int mark_mounted(struct fs *fs)
+{
+	struct volume *v = &fs->volume;
+	struct ext4_super *s = volume_super(v);
+	struct os_time now = os_clock_wall();
+
+	os_mutex_lock(&v->super_lock);
+	s->s_mnt_count = cpu_to_le16((u16)(le16_to_cpu(s->s_mnt_count) + 1));
+	s->s_mtime = cpu_to_le32((u32)now.sec);
+	s->s_mtime_hi = (u8)(now.sec >> 32);
+	mark_wtime(s, now);
+	if (journal_stored_errno(v->journal) || fs->had_errors)
+		s->s_state = cpu_to_le16(le16_to_cpu(s->s_state) | EXT4_STATE_ERROR);
+	if (journal_exists(v->journal))
+		flag_set(&s->s_feature_incompat, EXT4_FEATURE_INCOMPAT_RECOVER, true);
+	else
+		s->s_state = cpu_to_le16(le16_to_cpu(s->s_state) & ~EXT4_STATE_VALID);
+	if (super_has_orphan_file(&v->sb))
+		flag_set(&s->s_feature_ro_compat, EXT4_FEATURE_RO_COMPAT_ORPHAN_PRESENT, true);
+	os_mutex_unlock(&v->super_lock);
+	return super_write_direct(fs);
+}
+
+/* After the journal is empty: the last write of a clean unmount (MD-11). */
+static int mark_unmounted(struct fs *fs, bool orphans_left)
+{
+	struct volume *v = &fs->volume;
+	struct ext4_super *s = volume_super(v);
+
+	space_store_counts(v);
+	os_mutex_lock(&v->super_lock);
+	mark_wtime(s, os_clock_wall());
+	flag_set(&s->s_feature_incompat, EXT4_FEATURE_INCOMPAT_RECOVER, false);
+	if (!orphans_left)
+		flag_set(&s->s_feature_ro_compat, EXT4_FEATURE_RO_COMPAT_ORPHAN_PRESENT, false);
+	if (!journal_exists(v->journal) && fs->was_valid)
+		s->s_state = cpu_to_le16(le16_to_cpu(s->s_state) | EXT4_STATE_VALID);
+	os_mutex_unlock(&v->super_lock);
+	return super_write_direct(fs);
+}
+
+static int orphans_up(struct fs *fs)
+{
+	struct volume *v = &fs->volume;
+	struct orphan_report report = {0};
+	int err = orphans_create(v);
+
+	if (err)
+		return err;
+	err = orphans_cleanup(v, fs->had_errors, &report);
+	if (err) {
+		orphans_destroy(v);
+		return err;
+	}
+	if (report.deleted + report.truncated + report.skipped)
+		log_msg(&v->log, LOG_INFO,
+			"finished what was interrupted: %u deleted, %u truncated, %u skipped",
+			report.deleted, report.truncated, report.skipped);
+	return 0;
+}
+
+int fs_go_live(struct fs *fs)
+{
+	struct volume *v = &fs->volume;
+	int err;
+
+	fs->was_valid = v->sb.state & EXT4_STATE_VALID;
+	err = mark_mounted(fs);
+	if (err)
+		return err;
+	err = journal_run(v->journal);
+	if (err)
+		return err;
+	atomic_and(&v->flags, ~(u32)VOLUME_READ_ONLY);
+	fs->live = true;
+	err = orphans_up(fs);
+	if (err)
+		goto out_journal;
+	err = mmp_run(fs);
+	if (err)
+		goto out_orphans;
+	return 0;
+out_orphans:
+	orphans_destroy(v);
+out_journal:
+	fs->live = false;
+	atomic_or(&v->flags, VOLUME_READ_ONLY);
+	journal_stop(v->journal);
+	return err;
+}
+
+/* Everything written, log empty, superblock clean; after an abort it stays marked for recovery. */
+int fs_go_quiet(struct fs *fs)
+{
+	struct volume *v = &fs->volume;
+	bool orphans_left;
+	int err = page_cache_sync(v->pages), stop_err;
+
+	icache_shrink(v, 0);
+	orphans_left = !orphans_empty(v);
+	orphans_destroy(v);
+	os_workqueue_flush(fs->works);
+	stop_err = journal_stop(v->journal);
+	if (!stop_err && !journal_aborted(v->journal))
+		stop_err = mark_unmounted(fs, orphans_left);
+	fs->live = false;
+	atomic_or(&v->flags, VOLUME_READ_ONLY);
+	mmp_stop(fs);
+	return err ? err : stop_err;
+}

@@ -1,0 +1,122 @@
+/* What a mounted file system offers as a whole: sync, statfs, remount, shutdown. */
+#include "base/err.h"
+#include "fs/fs_priv.h"
+
+int volume_sync(struct volume *v)
+{
+	bool flushed = false;
+	int err = page_cache_sync(v->pages), meta_err;
+
+	meta_err = journal_exists(v->journal) ? journal_commit_all(v->journal, &flushed) :
+						journal_write_dirty(v->journal);
+	if (!meta_err && !flushed && !(atomic_load_relaxed(&v->flags) & VOLUME_NO_BARRIER))
+		meta_err = dev_flush(v->dev);
+	return err ? err : meta_err;
+}
+
+/* IO-94 */
+int fs_sync(struct fs *fs)
+{
+	int err = volume_check(&fs->volume);
+
+	if (err)
+		return err;
+	return fs->live ? volume_sync(&fs->volume) : 0;
+}
+
+/* As Linux's statfs: blocks without the overhead, what the reserves leave to ordinary users. */
+void fs_statfs(struct fs *fs, struct fs_counts *out)
+{
+	struct space_counts c;
+	u64 kept;
+
+	space_counts(&fs->volume, &c);
+	kept = c.reserved_root + c.reserved_internal;
+	*out = (struct fs_counts){.blocks = c.blocks - min_of(c.overhead, c.blocks),
+		.free_blocks = c.free_blocks - min_of(c.claimed, c.free_blocks),
+		.inodes = c.inodes,
+		.free_inodes = c.free_inodes};
+	out->available_blocks = out->free_blocks - min_of(kept, out->free_blocks);
+}
+
+static int remount_check(struct fs *fs, bool read_only)
+{
+	struct volume *v = &fs->volume;
+
+	if (read_only)
+		return 0;
+	if (fs->overlay || fs->options.no_recovery || fs->dev_read_only) {
+		log_msg(&v->log, LOG_ERROR,
+			"opened from a read-only or unrecovered image: unmount and mount read-write");
+		return ERR(EROFS);
+	}
+	if (journal_aborted(v->journal) || fs->had_errors) {
+		log_msg(&v->log, LOG_ERROR, "errors were found: unmount and run e2fsck first");
+		return ERR(EROFS);
+	}
+	return 0;
+}
+
+static int remount_to(struct fs *fs, bool read_only)
+{
+	struct volume *v = &fs->volume;
+	char text[256];
+	int err;
+
+	if (read_only == !fs->live)
+		return 0;
+	if (read_only) {
+		fs->options.read_only = true;
+		atomic_or(&v->flags, VOLUME_READ_ONLY);
+		return fs_go_quiet(fs);
+	}
+	err = super_check_features(&v->sb, true, text, sizeof(text));
+	if (err) {
+		log_msg(&v->log, LOG_ERROR, "%s", text);
+		return err;
+	}
+	err = mmp_start(fs);
+	if (err)
+		return err;
+	fs->options.read_only = false;
+	err = fs_go_live(fs);
+	if (err) {
+		fs->options.read_only = true;
+		mmp_stop(fs);
+	}
+	return err;
+}
+
+int fs_remount(struct fs *fs, bool read_only)
+{
+	int err = volume_check(&fs->volume);
+
+	if (!err)
+		err = remount_check(fs, read_only);
+	if (err)
+		return err;
+	os_rwsem_lock(&fs->mount_lock);
+	err = remount_to(fs, read_only);
+	os_rwsem_unlock(&fs->mount_lock);
+	return err;
+}
+
+/* IO-62. The journal is aborted in every case; what differs is what is saved before. */
+int fs_shutdown(struct fs *fs, enum fs_shutdown how)
+{
+	struct volume *v = &fs->volume;
+	int err = volume_check(v);
+
+	if (err)
+		return err;
+	os_rwsem_lock(&fs->mount_lock);
+	if (fs->live && how == FS_SHUTDOWN_SYNC)
+		err = volume_sync(v);
+	else if (fs->live && how == FS_SHUTDOWN_LOGFLUSH)
+		err = journal_commit_all(v->journal, NULL);
+	atomic_or(&v->flags, VOLUME_SHUTDOWN);
+	if (fs->live)
+		journal_abort(v->journal, -ESHUTDOWN);
+	os_rwsem_unlock(&fs->mount_lock);
+	return err;
+}
