@@ -30,7 +30,7 @@ static inline struct os_thread *spawn(void (*fn)(void *), void *arg)
 /* Runs fn on n threads to their end. */
 static inline void run_threads(unsigned n, void (*fn)(void *), void *arg)
 {
-	struct os_thread *t[16];
+	struct os_thread *t[32];
 
 	assert_true(n <= array_len(t));
 	for (unsigned i = 0; i < n; i++)

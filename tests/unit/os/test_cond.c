@@ -123,6 +123,7 @@ static void test_completion(void **state)
 	assert_false(os_completion_wait_until(&c, os_clock_mono() + NSEC_PER_MSEC));
 	for (unsigned i = 0; i < array_len(t); i++)
 		t[i] = spawn(wait_done, &c);
+	os_sleep_ns(5 * NSEC_PER_MSEC); /* most likely they sleep by now */
 	os_completion_complete(&c);
 	assert_true(os_completion_done(&c));
 	for (unsigned i = 0; i < array_len(t); i++)

@@ -200,6 +200,12 @@ static void assert_none(void)
 	os_rank_assert_none_from(RANK_PAGE);
 }
 
+static void assert_none_at(void)
+{
+	os_mutex_lock(&group);
+	os_rank_assert_none_from(RANK_GROUP);
+}
+
 static void wait_unlocked(void)
 {
 	struct os_cond c = OS_COND_INIT("c");
@@ -235,6 +241,7 @@ static void flush_from_work_fn(struct os_work *w)
 static void test_other_misuse(void **state)
 {
 	expect_bug(assert_none, "lock held too long", "a-group");
+	expect_bug(assert_none_at, "lock held too long", "a-group");
 	expect_bug(wait_unlocked, "os_mutex_held(m)", "");
 	expect_bug(fini_held, "state", "held: a-leaf");
 	expect_bug(flush_from_work, "os_thread_self()", "");

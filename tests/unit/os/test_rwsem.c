@@ -166,6 +166,62 @@ static void test_readers_share(void **state)
 	run_threads(3, hold_shared, &inside); /* ends only if all three are inside at once */
 }
 
+static void meet_shared(void *arg)
+{
+	unsigned *inside = arg;
+
+	os_rwsem_lock_shared(&sem);
+	atomic_add(inside, 1);
+	POLL_UNTIL(atomic_load_acq(inside) == 2);
+	os_rwsem_unlock_shared(&sem);
+}
+
+static void test_queued_readers_go_together(void **state)
+{
+	struct os_thread *t[2];
+	unsigned inside = 0;
+
+	os_rwsem_lock(&sem);
+	t[0] = spawn(meet_shared, &inside);
+	t[1] = spawn(meet_shared, &inside);
+	POLL_UNTIL(arrived() == 2);
+	os_rwsem_unlock(&sem);
+	os_thread_join(t[0]);
+	os_thread_join(t[1]);
+}
+
+static u32 handoff(void)
+{
+	return atomic_load_acq(&sem.state) & RWSEM_HANDOFF;
+}
+
+/* We take the lock back at once after each unlock, until the sleeper has had enough of it. */
+static void test_overtaken_writer_insists(void **state)
+{
+	struct os_thread *w = NULL;
+
+	os_rwsem_lock(&sem);
+	while (!handoff()) {
+		if (w && log_count()) { /* it was quicker than we */
+			os_thread_join(w);
+			w = NULL;
+			log_len = 0;
+		}
+		if (!w)
+			w = spawn(writer, (void *)1);
+		POLL_UNTIL(arrived());
+		os_rwsem_unlock(&sem);
+		os_rwsem_lock(&sem);
+		for (int i = 0; i < 5 && !handoff(); i++)
+			os_sleep_ns(100000);
+	}
+	os_rwsem_unlock(&sem);
+	os_rwsem_lock(&sem); /* only after it */
+	assert_int_equal(log_count(), 1);
+	os_rwsem_unlock(&sem);
+	os_thread_join(w);
+}
+
 /* We take it back at once after each unlock; the sleeper must get it all the same. */
 static void test_overtaken_writer_gets_it(void **state)
 {
@@ -263,6 +319,8 @@ int main(void)
 		T(test_queued_reader_goes_before_later_writer),
 		T(test_downgrade_lets_waiting_readers_in),
 		T(test_readers_share),
+		T(test_queued_readers_go_together),
+		T(test_overtaken_writer_insists),
 		T(test_overtaken_writer_gets_it),
 		T(test_stress),
 		T(test_last_holder_frees),

@@ -3,7 +3,8 @@
 struct probe {
 	struct os_timer *timer;
 	struct os_completion entered, gate;
-	int fired, again; /* no lock: atomic */
+	int fired; /* no lock: atomic */
+	int again; /* what fired was after the cancel */
 	u64 last_ns;
 };
 
@@ -136,6 +137,46 @@ static void test_fn_arms_itself_until_cancelled(void **state)
 	os_timer_destroy(p.timer);
 }
 
+static void fire_slowly_again(void *arg)
+{
+	struct probe *p = arg;
+
+	os_completion_complete(&p->entered);
+	os_completion_wait(&p->gate);
+	if (atomic_add(&p->fired, 1) == 1)
+		os_timer_arm(p->timer, 0);
+}
+
+static void cancel_and_look(void *arg)
+{
+	struct probe *p = arg;
+
+	os_timer_cancel(p->timer);
+	p->again = atomic_load_acq(&p->fired);
+}
+
+/* What fn arms while cancel waits for it is cancelled too. */
+static void test_cancel_beats_arming_in_fn(void **state)
+{
+	struct probe p, later;
+	struct os_thread *t;
+
+	probe_init(&p, fire_slowly_again);
+	probe_init(&later, fire);
+	os_timer_arm(p.timer, 0);
+	os_completion_wait(&p.entered);
+	t = spawn(cancel_and_look, &p);
+	for (int i = 0; i < 100; i++)
+		os_yield();
+	os_completion_complete(&p.gate);
+	os_thread_join(t);
+	os_timer_arm(later.timer, os_clock_mono());
+	POLL_UNTIL(atomic_load_acq(&later.fired));
+	assert_int_equal(atomic_load_acq(&p.fired), p.again);
+	os_timer_destroy(p.timer);
+	os_timer_destroy(later.timer);
+}
+
 static void create_destroy(void *arg)
 {
 	for (int i = 0; i < 100; i++) {
@@ -160,6 +201,7 @@ int main(void)
 		cmocka_unit_test(test_cancel_waits_for_fn),
 		cmocka_unit_test(test_cancelled_does_not_fire),
 		cmocka_unit_test(test_fn_arms_itself_until_cancelled),
+		cmocka_unit_test(test_cancel_beats_arming_in_fn),
 		cmocka_unit_test(test_service_comes_and_goes),
 	};
 

@@ -190,12 +190,14 @@ static void forever_fn(struct os_work *work)
 
 static void test_flush_ignores_later_works(void **state)
 {
-	struct os_work forever;
+	struct os_work forever[3];
 
-	forever_wq = wq_create(2);
+	forever_wq = wq_create(1);
 	stop = false;
-	os_work_init(&forever, forever_fn);
-	os_work_queue(forever_wq, &forever);
+	for (unsigned i = 0; i < array_len(forever); i++) {
+		os_work_init(&forever[i], forever_fn);
+		os_work_queue(forever_wq, &forever[i]);
+	}
 	for (int i = 0; i < 20; i++)
 		os_workqueue_flush(forever_wq); /* though the queue is never empty */
 	atomic_store_rel(&stop, true);
