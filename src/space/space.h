@@ -26,17 +26,19 @@ void space_destroy(struct volume *v);
 int space_add_system_range(struct volume *v, pblk_t pblk, u32 len, ino_nr owner);
 
 struct space_counts {
-	u64 blocks, free_blocks, reserved_root, reserved_internal, claimed, inodes, free_inodes, overhead, dirs;
+	u64 blocks, free_blocks, reserved_root, reserved_internal, claimed, inodes, free_inodes,
+		overhead, dirs;
 };
 void space_counts(struct volume *v, struct space_counts *out);
 /* Puts the exact free counts into the superblock buffer under super_lock; the caller dirties it. */
 void space_store_counts(struct volume *v);
 
 enum space_flags {
-	SPACE_METADATA = 1,	/* tree, directory, xattr block: may use the internal reserve where MUST */
-	SPACE_MUST = 2,		/* may use the internal reserve (AL-17, IO-14) */
-	SPACE_ROOT = 4,		/* the caller may use the root-reserved blocks */
-	SPACE_LOW32 = 8,	/* block number must fit 32 bits (indirect maps, AL-23) */
+	SPACE_METADATA =
+		1,	 /* tree, directory, xattr block: may use the internal reserve where MUST */
+	SPACE_MUST = 2,	 /* may use the internal reserve (AL-17, IO-14) */
+	SPACE_ROOT = 4,	 /* the caller may use the root-reserved blocks */
+	SPACE_LOW32 = 8, /* block number must fit 32 bits (indirect maps, AL-23) */
 	SPACE_CLAIMED = 16,	/* was claimed before by space_claim: consumes the claim */
 	SPACE_EXACT = 32,	/* only at the goal, else ENOSPC (extending in place) */
 	SPACE_NO_PREALLOC = 64, /* the tail of a closed file, directories */
@@ -67,8 +69,9 @@ struct alloc_result {
 	u32 len;
 };
 
-enum { SPACE_ALLOC_CREDITS = 2, /* bitmap and descriptor block of one group */
-       SPACE_INODE_CREDITS = 4, /* inode bitmap, block bitmap, descriptor, inode table */
+enum {
+	SPACE_ALLOC_CREDITS = 2, /* bitmap and descriptor block of one group */
+	SPACE_INODE_CREDITS = 4, /* inode bitmap, block bitmap, descriptor, inode table */
 };
 /* Bound of credits for freeing a run of len blocks (groups touched * 2). */
 u32 space_free_credits(struct volume *v, u32 len);
@@ -95,15 +98,15 @@ bool space_range_valid(struct volume *v, ino_nr owner, pblk_t pblk, u64 len);
 
 struct inode_alloc_request {
 	ino_nr parent;
-	bool parent_top;   /* parent is the root or a TOPDIR directory (AL-11) */
+	bool parent_top; /* parent is the root or a TOPDIR directory (AL-11) */
 	bool dir;
-	u32 name_hash;	   /* spreads top-level directories */
-	u32 flags;	   /* SPACE_ROOT */
-	ino_nr goal;	   /* 0 = none */
+	u32 name_hash; /* spreads top-level directories */
+	u32 flags;     /* SPACE_ROOT */
+	ino_nr goal;   /* 0 = none */
 };
 /* Sets the bit and counts; the caller then initialises the raw inode (AL-8: zero it all). */
-int space_inode_alloc(struct handle *h, struct volume *v, const struct inode_alloc_request *req,
-	ino_nr *out);
+int space_inode_alloc(
+	struct handle *h, struct volume *v, const struct inode_alloc_request *req, ino_nr *out);
 int space_inode_free(struct handle *h, struct volume *v, ino_nr ino, bool dir);
 /* 1 allocated, 0 free or never used, negative on a bad bitmap. */
 int space_inode_in_use(struct volume *v, ino_nr ino);

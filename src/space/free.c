@@ -1,0 +1,265 @@
+/*
+ * Freeing (AL-4, AL-21). The bits are cleared on disk in the freeing
+ * transaction; in memory the blocks stay used, recorded per group and per
+ * transaction, until its commit is durable.
+ *
+ * A batch holds the frees of one transaction. Frees are added under the lock
+ * of their group while the handle is open; the commit callback runs when no
+ * handle can add any more, so it walks the batch's list without a lock.
+ */
+#include "space/space_priv.h"
+
+#include "os/assert.h"
+#include "os/atomic.h"
+#include "os/mem.h"
+
+struct free_batch {
+	struct commit_callback callback;
+	struct list node;  /* lock: space->batch_lock */
+	struct list frees; /* lock: space->batch_lock; struct pending_free */
+	struct space *sp;
+	tid_nr tid;
+};
+
+u32 space_free_credits(struct volume *v, u32 len)
+{
+	return 2 * (len / v->sb.blocks_per_group + 2);
+}
+
+/* The run becomes allocatable. The place where discards are to be issued (AL-5). */
+static void release(struct space *sp, struct pending_free *p, bool committed)
+{
+	struct group *g = p->group;
+
+	group_lock(g);
+	list_del(&p->group_node);
+	g->pending_blocks -= p->len;
+	if (g->buddy && committed)
+		buddy_give(g->buddy, p->start, p->len);
+	group_index_locked(sp, g);
+	group_unlock(sp, g);
+	atomic_sub(&sp->pending_blocks, (u64)p->len);
+	TRACE("space_release", group_first_block(sp, g->idx.nr) + p->start, p->len);
+	os_free(p);
+}
+
+static void batch_release(struct free_batch *b, bool committed)
+{
+	struct pending_free *p, *tmp;
+
+	list_for_each_entry_safe (p, tmp, &b->frees, batch_node)
+		release(b->sp, p, committed);
+}
+
+static void batch_committed(struct commit_callback *cb, int err)
+{
+	struct free_batch *b = container_of(cb, struct free_batch, callback);
+	struct space *sp = b->sp;
+
+	batch_release(b, err == 0);
+	os_mutex_lock(&sp->batch_lock);
+	list_del(&b->node);
+	os_cond_broadcast(&sp->batch_cond);
+	os_mutex_unlock(&sp->batch_lock);
+	os_free(b);
+}
+
+static struct free_batch *batch_find_locked(struct space *sp, tid_nr tid)
+{
+	struct free_batch *b;
+
+	list_for_each_entry (b, &sp->batches, node)
+		if (b->tid == tid)
+			return b;
+	return NULL;
+}
+
+/* The handle's batch; NULL when out of memory. */
+static struct free_batch *batch_get(struct handle *h, struct space *sp)
+{
+	struct free_batch *fresh = NULL, *b;
+
+	os_mutex_lock(&sp->batch_lock);
+	b = batch_find_locked(sp, handle_tid(h));
+	os_mutex_unlock(&sp->batch_lock);
+	if (b)
+		return b;
+	fresh = os_zalloc(sizeof(*fresh));
+	if (!fresh)
+		return NULL;
+	list_init(&fresh->frees);
+	fresh->sp = sp;
+	fresh->tid = handle_tid(h);
+	fresh->callback.fn = batch_committed;
+	os_mutex_lock(&sp->batch_lock);
+	b = batch_find_locked(sp, fresh->tid);
+	if (!b)
+		list_add_tail(&sp->batches, &fresh->node);
+	os_mutex_unlock(&sp->batch_lock);
+	if (b) {
+		os_free(fresh);
+		return b;
+	}
+	handle_on_commit(h, &fresh->callback);
+	return fresh;
+}
+
+void batches_destroy(struct space *sp)
+{
+	struct free_batch *b, *tmp;
+
+	list_for_each_entry_safe (b, tmp, &sp->batches, node) {
+		batch_release(b, false);
+		list_del(&b->node);
+		os_free(b);
+	}
+}
+
+/* Extends the group's newest run of the same batch, or adds p. Takes p over. */
+static void pend_locked(
+	struct space *sp, struct group *g, struct free_batch *b, struct pending_free *p)
+{
+	struct pending_free *last = list_entry(g->pending.prev, struct pending_free, group_node);
+
+	g->pending_blocks += p->len;
+	atomic_add(&sp->pending_blocks, (u64)p->len);
+	if (!list_empty(&g->pending) && last->batch == b &&
+		(last->start + last->len == p->start || p->start + p->len == last->start)) {
+		last->start = min_of(last->start, p->start);
+		last->len += p->len;
+		os_free(p);
+		return;
+	}
+	list_add_tail(&g->pending, &p->group_node);
+	os_mutex_lock(&sp->batch_lock);
+	list_add_tail(&b->frees, &p->batch_node);
+	os_mutex_unlock(&sp->batch_lock);
+}
+
+/* Without a journal the blocks are free once nothing of them can be written any more (JB-43). */
+static void pend_unjournaled_locked(struct space *sp, struct group *g, struct pending_free *p)
+{
+	g->pending_blocks += p->len;
+	atomic_add(&sp->pending_blocks, (u64)p->len);
+	list_add_tail(&g->pending, &p->group_node);
+}
+
+static int clear_in_group(struct handle *h, struct space *sp, struct pending_free *p)
+{
+	struct group *g = p->group;
+	struct free_batch *b = p->batch;
+	int err;
+
+	group_lock(g);
+	err = group_write_blocks(h, sp, g);
+	if (!err)
+		err = group_clear_blocks(h, sp, g, p->start, p->len);
+	if (!err) {
+		counter_add(&sp->free_blocks, p->len);
+		counter_add(&sp->avail, p->len);
+		if (b)
+			pend_locked(sp, g, b, p);
+		else
+			pend_unjournaled_locked(sp, g, p);
+		group_index_locked(sp, g);
+	}
+	group_unlock(sp, g);
+	return err;
+}
+
+static int forget_blocks(struct handle *h, struct volume *v, pblk_t pblk, u32 len)
+{
+	int err = 0;
+
+	for (u32 i = 0; i < len && !err; i++)
+		err = journal_forget(h, v->bcache, pblk + i, NULL);
+	return err;
+}
+
+/* A run inside one group. */
+static int free_run(struct handle *h, struct volume *v, pblk_t pblk, u32 len, u32 flags)
+{
+	struct space *sp = v->space;
+	struct pending_free *p = os_zalloc(sizeof(*p));
+	bool journal = journal_exists(v->journal);
+	int err;
+
+	if (!p)
+		return ERR(ENOMEM);
+	p->start = block_bit(sp, pblk);
+	p->len = len;
+	p->batch = journal ? batch_get(h, sp) : NULL;
+	err = journal && !p->batch ? ERR(ENOMEM) : group_find(sp, block_group(sp, pblk), &p->group);
+	if (!err)
+		err = clear_in_group(h, sp, p);
+	if (err) {
+		os_free(p);
+		return err;
+	}
+	if (flags & SPACE_METADATA)
+		err = forget_blocks(h, v, pblk, len);
+	if (!journal)
+		release(sp, p, true);
+	return err;
+}
+
+int space_free(struct handle *h, struct volume *v, ino_nr owner, pblk_t pblk, u32 len, u32 flags)
+{
+	struct space *sp = v->space;
+	u32 n;
+	int err = 0;
+
+	if (!len)
+		return 0;
+	if (!space_range_valid(v, 0, pblk, len)) /* AL-21: before anything is touched */
+		return volume_error(v, ERR(EUCLEAN), owner, pblk,
+			"freeing %u blocks that no file may own; run e2fsck", len);
+	TRACE("space_free", pblk, len);
+	for (; len && !err; pblk += n, len -= n) {
+		n = min_of(len, sp->blocks_per_group - block_bit(sp, pblk));
+		err = free_run(h, v, pblk, n, flags);
+	}
+	return err;
+}
+
+/* Waits until every batch up to tid was released: the callback may trail the commit a little. */
+static void wait_released(struct space *sp, tid_nr tid)
+{
+	struct free_batch *b;
+
+	os_mutex_lock(&sp->batch_lock);
+	for (;;) {
+		b = list_first(&sp->batches, struct free_batch, node);
+		if (list_empty(&sp->batches) || (s32)(b->tid - tid) > 0)
+			break;
+		os_cond_wait(&sp->batch_cond, &sp->batch_lock);
+	}
+	os_mutex_unlock(&sp->batch_lock);
+}
+
+static bool newest_batch(struct space *sp, tid_nr *tid)
+{
+	bool any;
+
+	os_mutex_lock(&sp->batch_lock);
+	any = !list_empty(&sp->batches);
+	if (any)
+		*tid = list_entry(sp->batches.prev, struct free_batch, node)->tid;
+	os_mutex_unlock(&sp->batch_lock);
+	return any;
+}
+
+bool space_retry(struct volume *v, unsigned *attempts)
+{
+	struct space *sp = v->space;
+	tid_nr tid;
+
+	if ((*attempts)++ >= 3)
+		return false;
+	if (!newest_batch(sp, &tid))
+		return windows_reclaim(sp, 0);
+	if (journal_commit(v->journal, tid, NULL) < 0)
+		return false;
+	wait_released(sp, tid);
+	return true;
+}

@@ -1,0 +1,79 @@
+/*
+ * The system zone against descriptors that load on demand: a check first loads
+ * the descriptors of the flex groups it touches, where mke2fs puts the metadata
+ * of all their groups. Small file systems have everything loaded at mount, so
+ * there any placement is known.
+ */
+#include "space/space_priv.h"
+
+#include "os/atomic.h"
+
+/* Log of the true flex group size, not clipped. */
+static u32 flex_size_log(const struct space *sp)
+{
+	return super_has_flex_bg(sp->sb) ? sp->sb->log_groups_per_flex : 0;
+}
+
+int gdt_load_flex(struct space *sp, group_nr nr)
+{
+	u32 log = flex_size_log(sp);
+	u64 first, end;
+	struct gdt_block *gb;
+	int err;
+
+	if (likely(atomic_load_acq(&sp->gdt_loaded) == sp->gdt_count))
+		return 0;
+	first = log > 31 ? 0 : (u64)nr >> log << log;
+	end = log > 31 ? sp->group_count : min_of(first + (1ull << log), (u64)sp->group_count);
+	for (u64 i = first / sp->descs_per_block; i * sp->descs_per_block < end; i++) {
+		err = gdt_load(sp, (u32)i, &gb);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int zone_load_range(struct space *sp, pblk_t pblk, u64 len)
+{
+	group_nr last = block_group(sp, pblk + len - 1);
+	u32 step = 1u << min_of(flex_size_log(sp), 16u);
+	int err;
+
+	for (u64 nr = block_group(sp, pblk) / step * step; nr <= last; nr += step) {
+		err = gdt_load_flex(sp, (group_nr)nr);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+bool zone_hits(struct space *sp, pblk_t pblk, u64 len, ino_nr owner)
+{
+	return range_meets_copies(sp, pblk, len) || zone_overlaps(&sp->zone, pblk, len, owner);
+}
+
+bool space_range_valid(struct volume *v, ino_nr owner, pblk_t pblk, u64 len)
+{
+	struct space *sp = v->space;
+
+	return range_in_device(sp, pblk, len) && zone_load_range(sp, pblk, len) == 0 &&
+	       !zone_hits(sp, pblk, len, owner);
+}
+
+int space_add_system_range(struct volume *v, pblk_t pblk, u32 len, ino_nr owner)
+{
+	struct space *sp = v->space;
+	int err;
+
+	if (!range_in_device(sp, pblk, len) || range_meets_copies(sp, pblk, len))
+		return volume_error(
+			v, ERR(EUCLEAN), owner, pblk, "system inode maps a block it can't own");
+	err = zone_load_range(sp, pblk, len);
+	if (!err)
+		err = zone_add(&sp->zone, pblk, len, owner);
+	if (err == -EUCLEAN)
+		return volume_error(v, err, owner, pblk, "system inode overlaps other metadata");
+	if (!err)
+		sp->overhead += len;
+	return err;
+}
