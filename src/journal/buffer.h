@@ -43,8 +43,8 @@ struct buf_type {
 	int (*verify)(const struct super_info *sb, const void *data, pblk_t pblk,
 		const struct buf_ctx *ctx, const char **why);
 	/* Puts the checksum into data (live block or frozen copy); may be NULL. */
-	void (*seal)(const struct super_info *sb, void *data, pblk_t pblk,
-		const struct buf_ctx *ctx);
+	void (*seal)(
+		const struct super_info *sb, void *data, pblk_t pblk, const struct buf_ctx *ctx);
 };
 
 struct buf {
@@ -52,25 +52,35 @@ struct buf {
 	u8 *data;		     /* one block; see the invariants above */
 	const struct buf_type *type; /* lock: buf->lock */
 	struct buf_ctx ctx;	     /* lock: buf->lock */
-	u32 refs;		     /* atomic; 0 -> 1 only under the shard lock */
-	u32 flags;		     /* lock: buf->lock; private to the journal room */
-	struct os_mutex lock;	     /* rank BUFFER */
-	struct list lru;	     /* lock: shard */
-	struct buf *hash_next;	     /* lock: shard */
-	/* Journal state, lock: buf->lock; list membership also the journal's list lock. */
-	struct txn *txn;	     /* transaction that will log the contents: running or committing */
-	struct txn *next_txn;	     /* running one, while txn is committing */
-	struct txn *cp_txn;	     /* committed one whose checkpoint still needs this buffer */
-	u8 *frozen;		     /* contents as txn must log them, once next_txn changes data */
-	struct list txn_node;	     /* in txn (or next_txn) */
-	struct list cp_node;	     /* in cp_txn */
+	u32 refs;		     /* atomic; 0 -> 1 and 1 -> 0 only under the shard lock */
+	u32 flags;	       /* atomic, changed under buf->lock; private to the journal room */
+	struct os_mutex lock;  /* rank BUFFER */
+	struct list lru;       /* lock: shard */
+	struct buf *hash_next; /* lock: shard */
+	bool recent;	       /* atomic; second chance of the eviction clock */
+	bool unhashed;	       /* lock: shard; the last put frees it */
+	struct bcache *cache;  /* immutable */
+	/*
+	 * Journal state, lock: buf->lock; list membership also the journal's list lock.
+	 * Each membership holds a reference, so eviction never sees such a buffer.
+	 */
+	struct buf_join {
+		struct txn *txn;  /* atomic; running or committing transaction, or NULL */
+		u32 flags;	  /* atomic, JOIN_* */
+		u32 log_block;	  /* where the commit wrote it */
+		struct list node; /* in txn->bufs */
+	} join[2];		  /* by parity of the tid */
+	u8 *frozen;		  /* sealed contents as the committing transaction must log them */
+	struct txn *cp_txn;	  /* committed one whose checkpoint still needs this buffer */
+	u32 log_block;		  /* newest committed copy, valid while cp_txn != NULL */
+	struct list cp_node;	  /* in cp_txn, or the dirty list without a journal */
 };
 
 struct bcache_params {
 	struct dev *dev;	     /* borrowed */
 	const struct super_info *sb; /* borrowed; may be replaced after replay by bcache_reset */
 	u32 block_size;
-	u64 max_bytes;		     /* bound for evictable buffers */
+	u64 max_bytes; /* bound for evictable buffers */
 	const struct log_sink *log;
 };
 
@@ -90,6 +100,8 @@ int buf_read(struct bcache *c, pblk_t pblk, const struct buf_type *type, const s
 void buf_readahead(struct bcache *c, pblk_t pblk, u32 n);
 /* The cached buffer, or NULL; never reads. */
 struct buf *buf_find(struct bcache *c, pblk_t pblk);
+/* The caller has write access and turns the block into another kind (linear directory to htree). */
+void buf_retype(struct buf *b, const struct buf_type *type, const struct buf_ctx *ctx);
 void buf_get(struct buf *b);
 void buf_put(struct buf *b); /* NULL is fine */
 

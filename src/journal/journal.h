@@ -83,6 +83,7 @@ struct handle {
 	bool sync;	    /* handle_stop waits for the commit */
 	bool reserved;
 	int error;	    /* first error of a journal call on it; handle_stop returns it */
+	struct list callbacks; /* no-journal mode: run by handle_stop */
 };
 
 /*
@@ -127,7 +128,7 @@ void handle_on_commit(struct handle *h, struct commit_callback *cb);
 struct ordered_inode {
 	struct list node;	/* lock: journal lists */
 	struct txn *txn;	/* lock: journal lists */
-	struct ordered_inode *next; /* private */
+	bool writing;		/* lock: journal lists; the commit is inside write() */
 	u64 start, end;		/* bytes; lock: journal lists */
 	u64 next_start, next_end; /* the same for the running transaction while txn commits */
 	struct txn *next_txn;	/* lock: journal lists */
@@ -137,7 +138,10 @@ struct ordered_inode {
 void ordered_inode_init(struct ordered_inode *oi,
 	int (*write)(struct ordered_inode *, u64 start, u64 end));
 int journal_order_data(struct handle *h, struct ordered_inode *oi, u64 start, u64 end);
-/* IO-77: is the range on the committing transaction's list? */
+/*
+ * IO-77: must data be written before a truncate may drop it? True while a transaction lists it,
+ * also the running one: that may start to commit before the truncate's handle joins it.
+ */
 bool journal_data_committing(struct journal *j, struct ordered_inode *oi);
 /* Before the inode is freed: removes it from every list, waiting for a write in progress. */
 void journal_release_inode(struct journal *j, struct ordered_inode *oi);

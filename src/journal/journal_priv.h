@@ -29,13 +29,14 @@ struct journal {
 	/* Immutable after journal_open. */
 	struct journal_params p; /* p.runs points to an own copy; p.log_dev NULL: no journal */
 	u32 block_size;
-	u32 log_first;		 /* first block of the ring */
-	u32 log_end;		 /* one past its last: maxlen, less the fast-commit area (JB-36) */
+	u32 log_first; /* first block of the ring */
+	u32 log_end;   /* one past its last: maxlen, less the fast-commit area (JB-36) */
 	u32 maxlen;
-	bool fast_commit;	 /* incompat fast_commit is set */
+	bool fast_commit; /* incompat fast_commit is set */
 
-	/* Set by journal_open; journal_super_upgrade may change them before journal_run's threads. */
-	u32 csum_seed;		 /* J */
+	/* Set by journal_open; journal_super_upgrade may change them before journal_run's threads.
+	 */
+	u32 csum_seed; /* J */
 	enum journal_csum csum;
 	bool is_64bit;
 
@@ -44,48 +45,56 @@ struct journal {
 	struct jbd2_super *super;   /* lock: super_lock; one log block of memory */
 
 	/* Log position; lock: lock once threads run. Set by journal_open and journal_recover. */
-	u32 head;		 /* log block that the next transaction starts at */
-	u32 next_seq;		 /* its sequence number (JB-31: never used in this log before) */
-	u32 log_used;		 /* blocks from the durable tail to head; 0 after open of a clean log */
+	u32 head;     /* log block that the next transaction starts at */
+	u32 next_seq; /* its sequence number (JB-31: never used in this log before) */
+	u32 log_used; /* blocks from the durable tail to head; 0 after open of a clean log */
 
 	/* Everything below belongs to live journaling (not to recovery). */
-	struct os_mutex lock;	   /* rank JOURNAL: states, log position, requests */
-	struct os_mutex list_lock; /* rank JOURNAL, order 1: lists of all transactions, revoke tables */
-	struct os_cond state_cond; /* with lock: a state, a request or log space changed */
-	struct os_cond commit_cond; /* with lock: wakes the commit thread (or the flusher) */
-	struct os_cond cp_cond;	   /* with lock: wakes the checkpoint thread */
+	struct os_mutex lock; /* rank JOURNAL: states, log position, requests */
+	struct os_mutex
+		list_lock; /* rank JOURNAL, order 1: lists of all transactions, revoke tables */
+	struct os_cond state_cond;   /* with lock: a state, a request or log space changed */
+	struct os_cond commit_cond;  /* with lock: wakes the commit thread (or the flusher) */
+	struct os_cond cp_cond;	     /* with lock: wakes the checkpoint thread */
 	struct os_cond ordered_cond; /* with list_lock: an ordered write ended */
-	struct txn *running;	   /* lock: lock; states RUNNING, LOCKED */
-	struct txn *committing;	   /* lock: lock; states FLUSH .. CALLBACK */
-	struct list cp_txns;	   /* lock: lock; struct txn.node, oldest first */
-	struct txn *spare;	   /* lock: lock; saves allocations */
-	tid_nr next_tid;	   /* lock: lock */
-	tid_nr committed_tid;	   /* lock: lock; newest that is durable */
-	tid_nr request_tid;	   /* lock: lock; commit up to this one is wanted */
-	u64 flushes;		   /* lock: lock; flushes of the fs device done by commits */
-	u32 max_log;		   /* log blocks of a maximal transaction without reserved handles */
-	u32 max_credits;	   /* the same less descriptors and commit record */
+	struct txn *running;	     /* lock: lock; states RUNNING, LOCKED */
+	struct txn *committing;	     /* lock: lock; states FLUSH .. CALLBACK */
+	struct list cp_txns;	     /* lock: lock; struct txn.node, oldest first */
+	struct list dead;	     /* lock: lock; transactions that an abort ended */
+	tid_nr next_tid;	     /* lock: lock */
+	tid_nr committed_tid;	     /* lock: lock; newest that is durable */
+	tid_nr request_tid;	     /* lock: lock; commit up to this one is wanted */
+	u64 flushes;		     /* lock: lock; flushes of the fs device done by commits */
+	u32 max_log;	 /* log blocks of a maximal transaction without reserved handles */
+	u32 max_credits; /* the same less descriptors and commit record */
 	u32 tags_per_block, revokes_per_block;
 	u32 cp_goal;		   /* lock: lock; checkpoint until log_used is at most this */
 	bool cp_wanted;		   /* lock: lock */
-	bool stopping;		   /* lock: lock */
+	bool stopping;		   /* lock: lock; the commit thread is to end */
+	bool cp_stop;		   /* lock: lock; the checkpoint thread is to end */
 	bool running_threads;	   /* journal_run succeeded */
 	bool errno_pending;	   /* lock: lock; the commit thread is to store abort_err */
 	int abort_err;		   /* atomic; 0 or the reason of the abort */
 	u64 interval_ns;	   /* lock: lock */
+	struct os_mutex tail_lock; /* rank HANDLE: changes of the tail, one at a time */
+	bool log_empty;		   /* lock: lock; start is, or soon will be, 0 on disk (JB-32) */
+	bool home_unflushed;	   /* lock: tail_lock; home writes since the last flush */
 	struct os_thread *commit_thread, *cp_thread;
-	struct revoke_table *revoke[2]; /* by tid parity; lock: list_lock */
-	u64 last_commit_sec;	   /* commit thread; commit times never go back (RC-7) */
+	struct batch *commit_io, *cp_io; /* each its thread's own */
+	struct cp_item *cp_items;	 /* checkpoint thread */
+	void *block;			 /* commit thread; one log block, for the commit record */
+	struct revoke_table *revoke[2];	 /* by tid parity; lock: list_lock */
+	u64 last_commit_sec;		 /* commit thread; commit times never go back (RC-7) */
 	u32 last_commit_nsec;
 
 	/* No-journal mode. */
-	struct list dirty;	   /* lock: list_lock; buf.cp_node */
-	u64 dirty_count;	   /* lock: list_lock */
-	u32 nj_open;		   /* lock: lock; open handles */
-	bool nj_locked;		   /* lock: lock; the flusher copies buffers */
-	struct os_mutex nj_flush;  /* rank HANDLE: one flush at a time */
+	struct list dirty;	  /* lock: list_lock; buf.cp_node */
+	u64 dirty_count;	  /* lock: list_lock */
+	u32 nj_open;		  /* lock: lock; open handles */
+	bool nj_locked;		  /* lock: lock; the flusher copies buffers */
+	struct os_mutex nj_flush; /* rank HANDLE: one flush at a time */
 
-	u32 cp_bufs;		   /* lock: list_lock; buffers that wait for checkpoint */
+	u32 cp_bufs;		    /* lock: list_lock; buffers that wait for checkpoint */
 	struct journal_stats stats; /* atomic fields */
 };
 
