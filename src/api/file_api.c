@@ -13,9 +13,9 @@ static bool opens_for_write(int flags)
 
 static int open_check(struct inode *i, const struct cred *c, int flags)
 {
-	u32 want = (flags & O_ACCMODE) == O_WRONLY ? PERM_WRITE :
-		   (flags & O_ACCMODE) == O_RDWR   ? PERM_READ | PERM_WRITE :
-						     PERM_READ;
+	u32 want = (flags & O_ACCMODE) == O_WRONLY ? PERM_WRITE
+		   : (flags & O_ACCMODE) == O_RDWR ? PERM_READ | PERM_WRITE
+						   : PERM_READ;
 	int err = api_check(i);
 
 	if (err)
@@ -84,10 +84,8 @@ int uext4_file_open(struct uext4_inode *inode, const struct uext4_cred *cred, in
 		return err;
 	}
 	inode_hold(i);
-	*f = (struct uext4_file){.inode = i,
-		.flags = flags,
-		.cred = c,
-		.error_cursor = iofile_error_sample(&i->io)};
+	*f = (struct uext4_file){
+		.inode = i, .flags = flags, .cred = c, .error_cursor = iofile_error_sample(&i->io)};
 	*out = f;
 	return 0;
 }
@@ -185,8 +183,8 @@ int64_t uext4_seek(struct uext4_file *file, uint64_t offset, int whence)
 }
 
 /* Asks in rounds of a few mappings, so that no memory depends on the caller's count. */
-int uext4_extents(struct uext4_inode *inode, uint64_t offset, struct uext4_extent *out,
-	size_t count)
+int uext4_extents(
+	struct uext4_inode *inode, uint64_t offset, struct uext4_extent *out, size_t count)
 {
 	struct inode *i = to_inode(inode);
 	u32 bs = i->volume->sb.block_size;
@@ -202,13 +200,12 @@ int uext4_extents(struct uext4_inode *inode, uint64_t offset, struct uext4_exten
 			break;
 		}
 		for (int k = 0; k < got; k++)
-			out[n++] = (struct uext4_extent){
-				.offset = (u64)m[k].lblk * bs,
+			out[n++] = (struct uext4_extent){.offset = (u64)m[k].lblk * bs,
 				.length = (u64)m[k].len * bs,
 				.physical = m[k].pblk * bs,
-				.state = m[k].state == MAP_WRITTEN   ? UEXT4_EXTENT_WRITTEN :
-					 m[k].state == MAP_UNWRITTEN ? UEXT4_EXTENT_UNWRITTEN :
-								       UEXT4_EXTENT_DELAYED};
+				.state = m[k].state == MAP_WRITTEN     ? UEXT4_EXTENT_WRITTEN
+					 : m[k].state == MAP_UNWRITTEN ? UEXT4_EXTENT_UNWRITTEN
+								       : UEXT4_EXTENT_DELAYED};
 		offset = out[n - 1].offset + out[n - 1].length;
 	}
 	return err ? err : (int)n;

@@ -92,11 +92,12 @@ int uext4_stat(struct uext4_inode *inode, struct uext4_stat *out)
 }
 
 _Static_assert((int)UEXT4_SET_MODE == (int)ATTR_MODE && (int)UEXT4_SET_SIZE == (int)ATTR_SIZE &&
-		(int)UEXT4_SET_CTIME == (int)ATTR_CTIME && (int)UEXT4_SET_FLAGS == (int)ATTR_FLAGS,
+		       (int)UEXT4_SET_CTIME == (int)ATTR_CTIME &&
+		       (int)UEXT4_SET_FLAGS == (int)ATTR_FLAGS,
 	"the bits are passed through");
 
-int uext4_setattr(struct uext4_inode *inode, const struct uext4_cred *cred,
-	const struct uext4_setattr *attr)
+int uext4_setattr(
+	struct uext4_inode *inode, const struct uext4_cred *cred, const struct uext4_setattr *attr)
 {
 	struct cred c = cred_from(cred);
 	struct attr_change change = {
@@ -178,8 +179,8 @@ struct emit_context {
 /* EXT4_FT_* -> DT_* */
 static unsigned dirent_type(u8 ft)
 {
-	static const u8 types[] = {0, 8 /* DT_REG */, 4 /* DT_DIR */, 2 /* DT_CHR */, 6 /* DT_BLK */,
-		1 /* DT_FIFO */, 12 /* DT_SOCK */, 10 /* DT_LNK */};
+	static const u8 types[] = {0, 8 /* DT_REG */, 4 /* DT_DIR */, 2 /* DT_CHR */,
+		6 /* DT_BLK */, 1 /* DT_FIFO */, 12 /* DT_SOCK */, 10 /* DT_LNK */};
 
 	return ft < sizeof(types) ? types[ft] : 0;
 }
@@ -224,8 +225,8 @@ ssize_t uext4_getxattr(struct uext4_inode *inode, const struct uext4_cred *cred,
 	return err ? err : xattr_get(i, name, value, size);
 }
 
-ssize_t uext4_listxattr(struct uext4_inode *inode, const struct uext4_cred *cred, char *names,
-	size_t size)
+ssize_t uext4_listxattr(
+	struct uext4_inode *inode, const struct uext4_cred *cred, char *names, size_t size)
 {
 	struct cred c = cred_from(cred);
 	int err = api_check(to_inode(inode));

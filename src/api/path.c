@@ -15,12 +15,12 @@
 struct walk {
 	struct volume *volume;
 	const struct cred *cred;
-	struct inode *dir;   /* one reference: where the next component is looked up */
-	char *rest;	     /* owned: what is left of the path, symlinks expanded */
-	const char *next;    /* into rest */
+	struct inode *dir; /* one reference: where the next component is looked up */
+	char *rest;	   /* owned: what is left of the path, symlinks expanded */
+	const char *next;  /* into rest */
 	unsigned symlinks;
-	char last[256];	     /* the component taken by walk_component */
-	bool must_be_dir;    /* a slash followed the last component */
+	char last[256];	  /* the component taken by walk_component */
+	bool must_be_dir; /* a slash followed the last component */
 };
 
 static void walk_enter(struct walk *w, struct inode *dir)

@@ -5,8 +5,8 @@
 #include <fcntl.h>
 #include <string.h>
 
-static int open_existing(struct uext4_inode *i, int flags, const struct uext4_cred *cred,
-	struct uext4_file **out)
+static int open_existing(
+	struct uext4_inode *i, int flags, const struct uext4_cred *cred, struct uext4_file **out)
 {
 	if (flags & O_DIRECTORY && !inode_is(to_inode(i), S_IFDIR))
 		return ERR(ENOTDIR);
@@ -14,8 +14,8 @@ static int open_existing(struct uext4_inode *i, int flags, const struct uext4_cr
 }
 
 /* A file that was just made is opened by its maker whatever its mode says, as open(2) does. */
-static int open_created(struct uext4_inode *i, int flags, const struct uext4_cred *cred,
-	struct uext4_file **out)
+static int open_created(
+	struct uext4_inode *i, int flags, const struct uext4_cred *cred, struct uext4_file **out)
 {
 	struct uext4_cred trusted = cred ? *cred : (struct uext4_cred){.privileged = true};
 

@@ -82,7 +82,7 @@ static bool atime_due(struct inode *i, struct os_time now)
 		due = !same_time(i->f.atime, now);
 	else
 		due = earlier(i->f.atime, i->f.mtime) || earlier(i->f.atime, i->f.ctime) ||
-			now.sec - i->f.atime.sec >= RELATIME_SECONDS;
+		      now.sec - i->f.atime.sec >= RELATIME_SECONDS;
 	os_mutex_unlock(&i->raw_lock);
 	return due;
 }
@@ -110,8 +110,7 @@ static int time_check(struct inode *i, const struct cred *c, u32 valid)
 	return err;
 }
 
-static int owner_change_check(
-	struct inode *i, const struct cred *c, const struct attr_change *a)
+static int owner_change_check(struct inode *i, const struct cred *c, const struct attr_change *a)
 {
 	bool owner = c->uid == i->f.uid;
 
@@ -276,9 +275,9 @@ ssize_t inode_readlink(struct inode *i, char *buf, size_t size)
 	if (n > 0)
 		memcpy(buf, fast, min_of((size_t)n, size));
 	else if (n == 0)
-		n = i->f.flags & EXT4_INLINE_DATA_FL ?
-			file_read_inline(i, 0, &(struct iovec){buf, size}, 1) :
-			slow_symlink(i, buf, size);
+		n = i->f.flags & EXT4_INLINE_DATA_FL
+			    ? file_read_inline(i, 0, &(struct iovec){buf, size}, 1)
+			    : slow_symlink(i, buf, size);
 	if (n > 0)
 		n = (ssize_t)inode_size(i);
 	os_rwsem_unlock_shared(&i->lock);

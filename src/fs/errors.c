@@ -12,7 +12,7 @@
 #include <string.h>
 
 struct error_record {
-	u32 count;	/* errors since the last recording */
+	u32 count; /* errors since the last recording */
 	ino_nr ino;
 	pblk_t pblk;
 	struct os_time when;
@@ -47,8 +47,8 @@ static void record_into(struct ext4_super *s, const struct error_record *r)
 }
 
 /* Changes the superblock on the device itself, without anything of the cached one. */
-static int patch_device(struct fs *fs, void (*patch)(struct ext4_super *s, const void *arg),
-	const void *arg)
+static int patch_device(
+	struct fs *fs, void (*patch)(struct ext4_super *s, const void *arg), const void *arg)
 {
 	struct volume *v = &fs->volume;
 	u32 bs = v->sb.block_size;
@@ -121,8 +121,8 @@ static enum fs_errors behaviour(const struct fs *fs)
 
 	if (fs->options.errors != FS_ERRORS_DEFAULT)
 		return fs->options.errors;
-	return stored >= FS_ERRORS_CONTINUE && stored <= FS_ERRORS_STOP ? (enum fs_errors)stored :
-									   FS_ERRORS_CONTINUE;
+	return stored >= FS_ERRORS_CONTINUE && stored <= FS_ERRORS_STOP ? (enum fs_errors)stored
+									: FS_ERRORS_CONTINUE;
 }
 
 static void act(struct fs *fs)

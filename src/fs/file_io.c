@@ -25,6 +25,16 @@ static void io_put(struct iofile *io)
 	inode_put(inode_of_io(io));
 }
 
+static void io_lock_fill(struct iofile *io)
+{
+	os_rwsem_lock_shared(&inode_of_io(io)->invalidate_lock);
+}
+
+static void io_unlock_fill(struct iofile *io)
+{
+	os_rwsem_unlock_shared(&inode_of_io(io)->invalidate_lock);
+}
+
 const struct iofile_ops file_io_ops = {
 	.read = &file_read_ops,
 	.write = &file_write_ops,
@@ -33,6 +43,8 @@ const struct iofile_ops file_io_ops = {
 	.size = io_size,
 	.get = io_get,
 	.put = io_put,
+	.lock_fill = io_lock_fill,
+	.unlock_fill = io_unlock_fill,
 };
 
 static u64 iov_bytes(const struct iovec *iov, unsigned count)
@@ -64,9 +76,7 @@ ssize_t file_read(
 		return n;
 	if (i->f.flags & EXT4_INLINE_DATA_FL)
 		return file_read_inline(i, pos, iov, iov_count);
-	os_rwsem_lock_shared(&i->invalidate_lock);
 	n = iofile_read(&i->io, pos, iov, iov_count);
-	os_rwsem_unlock_shared(&i->invalidate_lock);
 	if (n > 0 && !noatime)
 		file_accessed(i);
 	return n;

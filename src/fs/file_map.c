@@ -81,7 +81,7 @@ static int write_map(struct handle *h, struct inode *i, u64 pos, u64 len, struct
 static u32 write_credits(const struct inode *i, u32 blocks)
 {
 	return map_create_credits(&i->map, blocks) + map_convert_credits(&i->map, blocks) +
-		FILE_GROW_CREDITS + ORPHAN_CREDITS;
+	       FILE_GROW_CREDITS + ORPHAN_CREDITS;
 }
 
 static int write_begin_handle(struct inode *i, u64 pos, u64 len, struct iomap *map)
@@ -119,6 +119,8 @@ static int write_begin(struct iofile *io, u64 pos, u64 len, u32 request, struct 
 
 	ASSERT(os_rwsem_held(&i->lock));
 	len = min_of(len, WRITE_BYTES_MAX);
+	if (request & IOMAP_ZERO)
+		return file_lookup_begin(io, pos, len, request, map);
 	if (!extends(i, pos, len)) {
 		err = map_lookup(&i->map, block_at(i, pos), blocks_in(i, pos, len), &m);
 		if (err)
@@ -131,7 +133,8 @@ static int write_begin(struct iofile *io, u64 pos, u64 len, u32 request, struct 
 	return write_begin_handle(i, pos, len, map);
 }
 
-/* IO-33: blocks allocated past the end that got no data are cut off; the record makes a crash harmless. */
+/* IO-33: blocks allocated past the end that got no data are cut off; the record makes a crash
+ * harmless. */
 static int write_failed(struct handle *h, struct inode *i, u64 pos, u64 len)
 {
 	int err = 0, stop_err;
@@ -151,7 +154,8 @@ static int write_finish(
 	int err = 0, stop_err;
 
 	if (map->flags & IOMAP_NEW)
-		err = journal_order_data(h, &i->ordered, max_of(start, round_down_to(pos, i->volume->sb.block_size)),
+		err = journal_order_data(h, &i->ordered,
+			max_of(start, round_down_to(pos, i->volume->sb.block_size)),
 			min_of(end, round_up_to(pos + done, i->volume->sb.block_size)));
 	if (!err && pos + done > inode_size(i))
 		err = file_grow(h, i, pos + done);
@@ -159,8 +163,7 @@ static int write_finish(
 	return err ? err : stop_err;
 }
 
-static int write_end(
-	struct iofile *io, u64 pos, u64 len, s64 done, u32 request, struct iomap *map)
+static int write_end(struct iofile *io, u64 pos, u64 len, s64 done, u32 request, struct iomap *map)
 {
 	struct inode *i = inode_of_io(io);
 	struct handle *h = map->priv;

@@ -31,8 +31,7 @@ static int sizes_set(struct handle *h, struct inode *i, u64 size)
 		return err;
 	inode_set_size(i, size);
 	inode_set_disk_size(i, size);
-	atomic_store_relaxed(
-		&i->map.size_blocks_hint, div_up(size, i->volume->sb.block_size));
+	atomic_store_relaxed(&i->map.size_blocks_hint, div_up(size, i->volume->sb.block_size));
 	atomic_store_rel(&i->datasync_tid, handle_tid(h));
 	return inode_dirty(h, i);
 }
@@ -68,7 +67,8 @@ static int order_tail(struct handle *h, struct inode *i, u64 size)
 static int resize_commit(struct inode *i, u64 size, bool shrink, u64 tail_at)
 {
 	struct handle h;
-	int stop_err, err = handle_start(i->volume->journal, &h, FILE_GROW_CREDITS + ORPHAN_CREDITS, 0);
+	int stop_err,
+		err = handle_start(i->volume->journal, &h, FILE_GROW_CREDITS + ORPHAN_CREDITS, 0);
 
 	if (err)
 		return err;

@@ -20,7 +20,8 @@ enum fs_errors { FS_ERRORS_DEFAULT, FS_ERRORS_CONTINUE, FS_ERRORS_RO, FS_ERRORS_
 enum fs_atime { FS_RELATIME, FS_NOATIME, FS_STRICTATIME };
 
 struct fs_options {
-	bool read_only, no_recovery, no_barrier, data_err_abort, no_acl, no_user_xattr, grpid, nodiratime;
+	bool read_only, no_recovery, no_barrier, data_err_abort, no_acl, no_user_xattr, grpid,
+		nodiratime;
 	enum fs_errors errors;
 	enum fs_atime atime;
 	u64 superblock; /* backup superblock block number; 0 = primary */
@@ -31,26 +32,27 @@ struct fs_options {
 };
 
 struct fs {
-	struct volume volume;	/* first: volume_fs() converts back */
+	struct volume volume; /* first: volume_fs() converts back */
 	struct fs_options options;
-	struct dev *lower;	/* the caller's device, when volume.dev is an overlay on it */
-	bool overlay;		/* read-only mount of a dirty image: replayed into memory */
+	struct dev *lower; /* the caller's device, when volume.dev is an overlay on it */
+	bool overlay;	   /* read-only mount of a dirty image: replayed into memory */
 	bool replayed;
 	bool dev_read_only;
-	bool had_errors;	/* errors were found, before or during this mount (OR-5) */
-	bool was_valid;		/* no-journal mode: state at mount, restored at unmount */
-	bool live;		/* read-write: journal running. lock: mount_lock */
+	bool had_errors;	    /* errors were found, before or during this mount (OR-5) */
+	bool was_valid;		    /* no-journal mode: state at mount, restored at unmount */
+	bool live;		    /* read-write: journal running. lock: mount_lock */
 	struct os_rwsem mount_lock; /* rank MOUNT: remount, unmount, shutdown */
 	struct os_mutex error_lock; /* rank LEAF: pending error record below */
 	struct error_record *pending_error; /* lock: error_lock */
-	struct os_workqueue *works;	/* error recording, flusher helpers */
+	struct os_workqueue *works;	    /* error recording, flusher helpers */
 	struct os_work error_work;
-	struct mmp *mmp;	/* NULL without the feature */
+	struct mmp *mmp; /* NULL without the feature */
 };
 
 /* dev is owned from success on, and stays the caller's on failure. */
 int fs_mount(struct dev *dev, const struct fs_options *opt, struct fs **out);
-/* -EBUSY with references left; otherwise always frees, and returns the first error. Closes the device. */
+/* -EBUSY with references left; otherwise always frees, and returns the first error. Closes the
+ * device. */
 int fs_unmount(struct fs *fs);
 int fs_remount(struct fs *fs, bool read_only);
 int fs_sync(struct fs *fs);
@@ -63,7 +65,8 @@ static inline struct fs *volume_fs(struct volume *v)
 }
 
 /* File data. These take the inode lock as they need; no lock or handle is held by the caller. */
-ssize_t file_read(struct inode *i, u64 pos, const struct iovec *iov, unsigned iov_count, bool noatime);
+ssize_t file_read(
+	struct inode *i, u64 pos, const struct iovec *iov, unsigned iov_count, bool noatime);
 struct file_write_flags {
 	bool append;
 	bool sync, dsync;
@@ -83,8 +86,18 @@ struct attr_change {
 	u64 size;
 	struct os_time atime, mtime, ctime;
 };
-enum { ATTR_MODE = 1, ATTR_UID = 2, ATTR_GID = 4, ATTR_SIZE = 8, ATTR_ATIME = 16, ATTR_MTIME = 32,
-       ATTR_ATIME_NOW = 64, ATTR_MTIME_NOW = 128, ATTR_CTIME = 256, ATTR_FLAGS = 512 };
+enum {
+	ATTR_MODE = 1,
+	ATTR_UID = 2,
+	ATTR_GID = 4,
+	ATTR_SIZE = 8,
+	ATTR_ATIME = 16,
+	ATTR_MTIME = 32,
+	ATTR_ATIME_NOW = 64,
+	ATTR_MTIME_NOW = 128,
+	ATTR_CTIME = 256,
+	ATTR_FLAGS = 512
+};
 int inode_setattr(struct inode *i, const struct cred *cred, const struct attr_change *change);
 ssize_t inode_readlink(struct inode *i, char *buf, size_t size);
 

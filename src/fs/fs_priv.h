@@ -57,7 +57,7 @@ enum { FILE_GROW_CREDITS = INODE_DIRTY_CREDITS + 1 };
 
 /* attr.c */
 int file_modified(struct inode *i, const struct cred *cred); /* strip suid/sgid, mtime, ctime */
-void file_accessed(struct inode *i);			      /* atime by the mount's rule */
+void file_accessed(struct inode *i);			     /* atime by the mount's rule */
 
 static inline struct inode *inode_of_io(struct iofile *io)
 {

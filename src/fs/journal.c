@@ -12,7 +12,8 @@ static void journal_aborted_hook(void *arg, int err)
 	struct fs *fs = arg;
 
 	log_msg(&fs->volume.log, LOG_ERROR,
-		"the journal stopped (%s); the file system is read-only now: unmount it and run e2fsck",
+		"the journal stopped (%s); the file system is read-only now: unmount it and run "
+		"e2fsck",
 		strerror(-err));
 }
 
@@ -58,15 +59,14 @@ static int runs_load(struct volume *v, struct inode *i, struct journal_run **out
 
 static int journal_inode_check(struct volume *v, struct inode *i)
 {
-	const char *bad = !inode_is(i, S_IFREG)				     ? "not a regular file" :
-			  i->f.links == 0				     ? "deleted" :
-			  i->f.flags & (EXT4_ENCRYPT_FL | EXT4_INLINE_DATA_FL) ? "of a wrong kind" :
-									       NULL;
+	const char *bad = !inode_is(i, S_IFREG) ? "not a regular file"
+			  : i->f.links == 0	? "deleted"
+			  : i->f.flags & (EXT4_ENCRYPT_FL | EXT4_INLINE_DATA_FL) ? "of a wrong kind"
+										 : NULL;
 
 	if (!bad)
 		return 0;
-	return volume_error(
-		v, ERR(EUCLEAN), i->ino, 0, "the journal inode is %s; run e2fsck", bad);
+	return volume_error(v, ERR(EUCLEAN), i->ino, 0, "the journal inode is %s; run e2fsck", bad);
 }
 
 static int runs_from_inode(struct volume *v, struct journal_run **runs, u32 *count)
@@ -93,14 +93,16 @@ static int external_check(struct fs *fs, struct dev *dev, struct journal_run *ru
 	if (!s)
 		return ERR(ENOMEM);
 	err = dev_read(dev, 1024, s, 1024);
-	if (!err && (le16_to_cpu(s->s_magic) != EXT4_SUPER_MAGIC ||
+	if (!err &&
+		(le16_to_cpu(s->s_magic) != EXT4_SUPER_MAGIC ||
 			!(le32_to_cpu(s->s_feature_incompat) & EXT4_FEATURE_INCOMPAT_JOURNAL_DEV)))
 		err = ERR(EINVAL);
 	if (!err && memcmp(s->s_uuid, v->sb.journal_uuid, 16) != 0)
 		err = ERR(EINVAL);
 	if (err)
 		log_msg(&v->log, LOG_ERROR,
-			"the given device is not this file system's external journal (its uuid must be the one in the superblock)");
+			"the given device is not this file system's external journal (its uuid "
+			"must be the one in the superblock)");
 	else
 		*run = (struct journal_run){0, (u32)(le32_to_cpu(s->s_blocks_count_lo)), 0};
 	if (!err) {

@@ -26,8 +26,8 @@ struct mmp {
 	struct os_thread *thread;
 	struct os_mutex lock; /* rank LEAF */
 	struct os_cond cond;
-	bool stopping; /* lock */
-	bool lost;     /* somebody else took over: mmp thread, read after its end */
+	bool stopping;	/* lock */
+	bool lost;	/* somebody else took over: mmp thread, read after its end */
 	u64 written_ns; /* mmp thread */
 };
 
@@ -66,7 +66,8 @@ static u32 mmp_seq(const struct ext4_mmp *b)
 static int foreign(struct mmp *m, const struct ext4_mmp *b)
 {
 	log_msg(&m->fs->volume.log, LOG_ERROR,
-		"the file system is in use by host \"%.64s\" on \"%.32s\"; unmount it there (or, if that host is gone, run e2fsck)",
+		"the file system is in use by host \"%.64s\" on \"%.32s\"; unmount it there (or, "
+		"if that host is gone, run e2fsck)",
 		b->mmp_nodename, b->mmp_bdevname);
 	return ERR(EBUSY);
 }
@@ -110,12 +111,14 @@ static int mmp_claim(struct mmp *m)
 	m->check_interval = max_of(m->interval, (u32)le16_to_cpu(m->block->mmp_check_interval));
 	if (found == MMP_SEQ_FSCK || (found > MMP_SEQ_MAX && found != MMP_SEQ_CLEAN)) {
 		log_msg(&m->fs->volume.log, LOG_ERROR,
-			"e2fsck is running on the file system, or was interrupted: run it to the end");
+			"e2fsck is running on the file system, or was interrupted: run it to the "
+			"end");
 		return ERR(EBUSY);
 	}
 	if (found != MMP_SEQ_CLEAN) {
 		log_msg(&m->fs->volume.log, LOG_WARNING,
-			"the file system was not unmounted; waiting to see whether another host uses it");
+			"the file system was not unmounted; waiting to see whether another host "
+			"uses it");
 		err = wait_unchanged(m, found);
 		if (err)
 			return err;

@@ -11,8 +11,8 @@
 static u32 volume_flags(const struct fs_options *o)
 {
 	return VOLUME_READ_ONLY | (o->grpid ? VOLUME_GRPID : 0) | (o->no_acl ? VOLUME_NO_ACL : 0) |
-		(o->no_user_xattr ? VOLUME_NO_XATTR_USER : 0) |
-		(o->no_barrier ? VOLUME_NO_BARRIER : 0);
+	       (o->no_user_xattr ? VOLUME_NO_XATTR_USER : 0) |
+	       (o->no_barrier ? VOLUME_NO_BARRIER : 0);
 }
 
 static int options_check(struct fs *fs)
@@ -51,7 +51,7 @@ static bool counts_trusted(const struct fs *fs)
 	const struct super_info *sb = &fs->volume.sb;
 
 	return !fs->replayed && sb->state & EXT4_STATE_VALID && !(sb->state & EXT4_STATE_ERROR) &&
-		!(sb->feature_incompat & EXT4_FEATURE_INCOMPAT_RECOVER);
+	       !(sb->feature_incompat & EXT4_FEATURE_INCOMPAT_RECOVER);
 }
 
 static int all_up(struct fs *fs)
@@ -79,7 +79,7 @@ static void all_down(struct fs *fs)
 static bool needs_replay(struct fs *fs)
 {
 	return fs->volume.sb.feature_incompat & EXT4_FEATURE_INCOMPAT_RECOVER &&
-		journal_exists(fs->volume.journal) && journal_is_dirty(fs->volume.journal);
+	       journal_exists(fs->volume.journal) && journal_is_dirty(fs->volume.journal);
 }
 
 /* RC-1: what was read before the replay is dropped; the journal must still be the same one. */
@@ -112,10 +112,10 @@ static int root_check(struct volume *v)
 		return err;
 	}
 	if (!inode_is(root, S_IFDIR) || inode_size(root) == 0 || root->f.blocks == 0)
-		err = root->f.flags & EXT4_INLINE_DATA_FL && inode_is(root, S_IFDIR) ?
-			0 :
-			volume_error(v, ERR(EUCLEAN), root->ino, 0,
-				"the root is not a directory; run e2fsck");
+		err = root->f.flags & EXT4_INLINE_DATA_FL && inode_is(root, S_IFDIR)
+			      ? 0
+			      : volume_error(v, ERR(EUCLEAN), root->ino, 0,
+					"the root is not a directory; run e2fsck");
 	inode_put(root);
 	return err;
 }
@@ -188,6 +188,7 @@ int fs_unmount(struct fs *fs)
 	struct dev *journal_dev = fs->options.journal_dev;
 	int err = 0;
 
+	page_cache_quiesce(v->pages);
 	if (icache_shrink(v, UINT32_MAX) > 0)
 		return ERR(EBUSY);
 	if (fs->live)

@@ -7,8 +7,8 @@ int volume_sync(struct volume *v)
 	bool flushed = false;
 	int err = page_cache_sync(v->pages), meta_err;
 
-	meta_err = journal_exists(v->journal) ? journal_commit_all(v->journal, &flushed) :
-						journal_write_dirty(v->journal);
+	meta_err = journal_exists(v->journal) ? journal_commit_all(v->journal, &flushed)
+					      : journal_write_dirty(v->journal);
 	if (!meta_err && !flushed && !(atomic_load_relaxed(&v->flags) & VOLUME_NO_BARRIER))
 		meta_err = dev_flush(v->dev);
 	return err ? err : meta_err;
@@ -47,7 +47,8 @@ static int remount_check(struct fs *fs, bool read_only)
 		return 0;
 	if (fs->overlay || fs->options.no_recovery || fs->dev_read_only) {
 		log_msg(&v->log, LOG_ERROR,
-			"opened from a read-only or unrecovered image: unmount and mount read-write");
+			"opened from a read-only or unrecovered image: unmount and mount "
+			"read-write");
 		return ERR(EROFS);
 	}
 	if (journal_aborted(v->journal) || fs->had_errors) {

@@ -86,7 +86,8 @@ int super_load(struct fs *fs)
 
 	if (!s)
 		return ERR(ENOMEM);
-	err = fs->options.superblock ? super_read_backup(fs, s) : super_read_at(fs, SUPER_OFFSET, s);
+	err = fs->options.superblock ? super_read_backup(fs, s)
+				     : super_read_at(fs, SUPER_OFFSET, s);
 	if (!err)
 		err = super_decode(s, v->dev->info.size, &v->sb, &why);
 	os_free_pages(s, SUPER_BYTES);
@@ -116,7 +117,8 @@ void super_unpin(struct fs *fs)
 	fs->volume.super_buf = NULL;
 }
 
-/* Durable on return. Only while no transaction is live: the buffer then holds nothing uncommitted. */
+/* Durable on return. Only while no transaction is live: the buffer then holds nothing uncommitted.
+ */
 int super_write_direct(struct fs *fs)
 {
 	struct volume *v = &fs->volume;

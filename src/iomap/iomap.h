@@ -13,7 +13,7 @@
 
 enum iomap_type { IOMAP_HOLE, IOMAP_DELALLOC, IOMAP_UNWRITTEN, IOMAP_MAPPED, IOMAP_INLINE };
 
-enum iomap_result { /* iomap.flags */
+enum iomap_result {	  /* iomap.flags */
 	IOMAP_NEW = 1,	  /* allocated by this begin: zero around the write */
 	IOMAP_DIRTY = 2,  /* metadata to commit before the data is durable */
 	IOMAP_MERGED = 4, /* indirect map: neighbours may be merged in reports */

@@ -12,10 +12,11 @@
  * - A folio under writeback is stable: writers wait for it or work on a copy.
  * - Memory stays under max_bytes: clean folios are evicted, dirty ones written.
  *
- * Locks: folio lock (RANK_PAGE, ascending by position within a file), the
- * per-file tree lock (RANK_CACHE), sharded LRU (RANK_LEAF). The caller holds
- * the inode lock as each call says; page fill takes invalidate_lock shared
- * through the caller's read path. No journal handle is started here except by
+ * Locks, outer to inner: the file's fill lock (ops->lock_fill, the inode's
+ * invalidate lock shared), folio lock (RANK_PAGE, one at a time), cache lock
+ * (RANK_JOURNAL: list of dirty files), per-file tree_lock (RANK_CACHE), LRU
+ * shards (RANK_LEAF). I/O in flight holds no lock but a folio flag (READING,
+ * WRITEBACK) that others wait for. No journal handle is started here except by
  * the ops tables, always before a folio lock is taken (IO-134).
  */
 #ifndef IOMAP_PAGECACHE_H
@@ -32,7 +33,7 @@
 struct page_cache;
 
 struct page_cache_params {
-	struct dev *dev;   /* borrowed */
+	struct dev *dev; /* borrowed */
 	u32 block_size;
 	u64 max_bytes;	   /* bound for all folios */
 	u32 dirty_percent; /* writers are throttled above it; 0 = 20 */
@@ -42,6 +43,8 @@ struct page_cache_params {
 
 int page_cache_create(const struct page_cache_params *params, struct page_cache **out);
 void page_cache_destroy(struct page_cache *pc); /* every iofile is finished */
+/* Waits for readahead in progress, which pins files. */
+void page_cache_quiesce(struct page_cache *pc);
 struct page_cache_stats {
 	u64 bytes, dirty_bytes, hits, misses, evictions, written_bytes, read_bytes;
 };
@@ -49,38 +52,50 @@ void page_cache_stats(struct page_cache *pc, struct page_cache_stats *out);
 
 /* What the cache needs to know of its file; registered by the fs room. */
 struct iofile_ops {
-	const struct iomap_ops *read;	   /* page fill and readahead: lookup only */
-	const struct iomap_ops *write;	   /* buffered write: may open a handle in begin, closes it in end */
+	const struct iomap_ops *read; /* page fill and readahead: lookup only */
+	const struct iomap_ops
+		*write; /* buffered write: may open a handle in begin, closes it in end */
 	const struct iomap_ops *writeback; /* lookup, later delayed allocation */
 	u64 (*cookie)(struct iofile *io);  /* current validity cookie (IO-119) */
 	u64 (*size)(struct iofile *io);	   /* visible size, acquire (IO-59) */
-	/* The flusher wants to write this file: take / drop a reference. get may refuse (being freed). */
+	/* The flusher wants to write this file: take / drop a reference. get may refuse (being
+	 * freed). */
 	bool (*get)(struct iofile *io);
 	void (*put)(struct iofile *io);
+	/* Holds off truncate and punch while a page is mapped and read (IO-81). */
+	void (*lock_fill)(struct iofile *io);
+	void (*unlock_fill)(struct iofile *io);
 	/* After writeback of a range ended (err 0 or negative): later conversions. May be NULL. */
 	void (*written)(struct iofile *io, u64 pos, u64 len, int err);
 };
 
+struct folio_node;
+
 struct iofile {
 	struct page_cache *cache;
-	const struct iofile_ops *ops; /* set once by the fs room after init */
+	const struct iofile_ops *ops; /* immutable */
 	struct os_mutex tree_lock;    /* rank CACHE */
-	void *tree;		      /* folios by position; lock: tree_lock for changes */
-	u32 folio_count, dirty_count; /* lock: tree_lock */
-	struct list dirty_node;	      /* files with dirty folios; lock: cache */
-	u64 dirtied_when_ns;	      /* lock: cache */
+	struct folio_node *tree;      /* folios by page index; lock: tree_lock */
+	u32 tree_shift;		      /* of the top node; lock: tree_lock */
+	u32 folio_count;	      /* lock: tree_lock */
+	u32 dirty_count;	      /* dirty folios; atomic, changes under tree_lock */
+	u32 wb_count;		      /* folios under writeback; atomic */
+	struct list dirty_node;	      /* files with dirty folios; lock: cache lock */
+	bool dirty_listed;	      /* atomic; changes under the cache lock */
+	u64 dirtied_when_ns;	      /* lock: cache lock */
 	u32 wb_error_seq;	      /* atomic: grows with each writeback error (IO-91) */
 	int wb_error;		      /* last error; atomic */
 	struct iofile_readahead {
 		u64 next, window;
-	} ra; /* no lock: a heuristic, torn values do no harm */
+	} ra; /* no lock: relaxed atomics, a heuristic: torn pairs do no harm */
 };
 
 void iofile_init(struct iofile *io, struct page_cache *cache, const struct iofile_ops *ops);
 /* Drops all folios, dirty ones too (their file is gone); waits for writeback in progress. */
 void iofile_fini(struct iofile *io);
 
-/* Caller: invalidate lock or inode lock shared. Returns bytes read, short only at end of file. */
+/* Caller: holds neither a handle nor the fill lock. Returns bytes read, short only at end of file.
+ */
 ssize_t iofile_read(struct iofile *io, u64 pos, const struct iovec *iov, unsigned iov_count);
 /* Caller: inode lock exclusive. Returns bytes written or an error if none were. */
 ssize_t iofile_write(struct iofile *io, u64 pos, const struct iovec *iov, unsigned iov_count);
@@ -89,7 +104,8 @@ ssize_t iofile_write(struct iofile *io, u64 pos, const struct iovec *iov, unsign
  * Used on the end-of-file block on growth and for partial blocks of a punch. Inode lock exclusive.
  */
 int iofile_zero(struct iofile *io, u64 pos, u64 len, const struct iomap_ops *ops);
-/* Starts (and waits for) writeback of dirty data in [start, end). Returns the first error of this call. */
+/* Starts (and waits for) writeback of dirty data in [start, end). Returns the first error of this
+ * call. */
 int iofile_write_range(struct iofile *io, u64 start, u64 end, bool wait);
 /* Waits for writeback in flight, starts nothing. */
 int iofile_wait_range(struct iofile *io, u64 start, u64 end);

@@ -1,0 +1,180 @@
+/*
+ * Page fill: maps what is missing, zeroes holes, reads the rest in batches.
+ * Reads come from the device only where the mapping says "written" (IO-1).
+ */
+#include "base/err.h"
+#include "base/trace.h"
+#include "iomap/folio.h"
+
+#include <string.h>
+
+static void zero_blocks(struct folio *f, u64 mask)
+{
+	u32 bs = f->cache->p.block_size;
+
+	for (; mask; mask &= mask - 1)
+		memset(f->data + (size_t)__builtin_ctzll(mask) * bs, 0, bs);
+}
+
+static void part_read(struct folio *f, u64 mask, int err)
+{
+	if (err)
+		atomic_store_relaxed(&f->io_error, err);
+	else
+		atomic_add_relaxed(&f->cache->stats.read_bytes,
+			(u64)__builtin_popcountll(mask) * f->cache->p.block_size);
+}
+
+/* The lowest run of ones in mask. */
+static u64 first_run(u64 mask)
+{
+	u32 from = (u32)__builtin_ctzll(mask);
+	u64 rest = ~(mask >> from);
+	u32 len = rest ? (u32)__builtin_ctzll(rest) : 64 - from;
+
+	return (len == 64 ? ~0ull : (1ull << len) - 1) << from;
+}
+
+static int map_at(struct iofile *io, u64 pos, u64 len, struct iomap *m)
+{
+	if (pos >= m->offset && pos < m->offset + m->length && m->length)
+		return 0;
+	return io->ops->read->begin(io, pos, len, 0, m);
+}
+
+/* Puts the reads for mask of f into the batch; holes are zeroed at once. m is the latest mapping.
+ */
+static int fill_add(struct io_batch *b, struct folio *f, u64 mask, struct iomap *m)
+{
+	u32 bs = f->cache->p.block_size;
+
+	while (mask) {
+		u64 run = first_run(mask), pos = f->pos + (u64)__builtin_ctzll(run) * bs;
+		int err = map_at(f->io, pos, (u64)__builtin_popcountll(run) * bs, m);
+
+		if (err)
+			return err;
+		run &= folio_mask_inside(f, m->offset, m->offset + m->length);
+		if (!run)
+			return ERR(EIO);
+		if (m->type == IOMAP_MAPPED)
+			batch_add(b, f, run, m->addr + (pos - m->offset));
+		else
+			zero_blocks(f, run);
+		mask &= ~run;
+	}
+	return 0;
+}
+
+static int fill_error(struct folio *f, int err)
+{
+	int io = atomic_xchg(&f->io_error, 0);
+
+	return err ? err : io;
+}
+
+int folio_fill_locked(struct folio *f, u64 mask)
+{
+	struct iomap m = {0};
+	struct io_batch *b;
+	int err;
+
+	mask &= ~f->uptodate;
+	if (!mask)
+		return 0;
+	err = batch_create(f->cache, &b);
+	if (err)
+		return err;
+	err = batch_start(b, DEV_READ, part_read);
+	if (err)
+		goto out;
+	err = fill_add(b, f, mask, &m);
+	batch_finish(b);
+	err = fill_error(f, err);
+	if (!err)
+		f->uptodate |= mask;
+out:
+	batch_destroy(b);
+	return err;
+}
+
+#define FILL_FOLIOS 64
+
+struct fill {
+	struct folio *folio[FILL_FOLIOS];
+	int error[FILL_FOLIOS];
+	unsigned count;
+};
+
+/* New folios in [pos, end) that this thread is to read; stops at one that is already there. */
+static int fill_collect(struct iofile *io, u64 *pos, u64 end, struct fill *fill)
+{
+	while (*pos < end && fill->count < FILL_FOLIOS) {
+		struct folio *f;
+		bool made;
+		int err = folio_get_or_make(io, *pos, end - *pos, true, &f, &made);
+
+		if (err)
+			return err;
+		*pos = f->pos + f->size;
+		if (made)
+			fill->folio[fill->count++] = f;
+		else
+			folio_put(f);
+	}
+	return 0;
+}
+
+static void fill_finish_one(struct folio *f, int err)
+{
+	err = fill_error(f, err);
+	os_mutex_lock(&f->lock);
+	if (!err)
+		f->uptodate = folio_mask_inside(f, f->pos, f->pos + f->size);
+	folio_clear_flags(f, FOLIO_READING);
+	os_mutex_unlock(&f->lock);
+	folio_put(f);
+}
+
+static int fill_read(struct iofile *io, struct fill *fill)
+{
+	struct iomap m = {0};
+	struct io_batch *b = NULL;
+	int err = fill->count ? batch_create(io->cache, &b) : 0;
+
+	if (!err && b)
+		err = batch_start(b, DEV_READ, part_read);
+	for (unsigned k = 0; k < fill->count; k++)
+		fill->error[k] = err;
+	if (!err && b) {
+		for (unsigned k = 0; k < fill->count; k++) {
+			struct folio *f = fill->folio[k];
+
+			fill->error[k] =
+				fill_add(b, f, folio_mask_inside(f, f->pos, f->pos + f->size), &m);
+		}
+		batch_finish(b);
+	}
+	TRACE("fill_read", fill->count, err);
+	for (unsigned k = 0; k < fill->count; k++)
+		fill_finish_one(fill->folio[k], fill->error[k]);
+	batch_destroy(b);
+	return err;
+}
+
+int fill_range(struct iofile *io, u64 pos, u64 len)
+{
+	u64 end = pos + len;
+	int err = 0;
+
+	while (!err && pos < end) {
+		struct fill fill = {.count = 0};
+		int read_err;
+
+		err = fill_collect(io, &pos, end, &fill);
+		read_err = fill_read(io, &fill);
+		if (!err)
+			err = read_err;
+	}
+	return err;
+}
