@@ -36,6 +36,9 @@ static inline void futex_wake(u32 *word, int count)
 	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
 }
 
+/* Turns before a thread sleeps: a few microseconds, less than a sleep costs. */
+#define SPIN_MAX 200
+
 static inline void cpu_relax(void)
 {
 #if defined(__x86_64__) || defined(__i386__)

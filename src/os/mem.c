@@ -1,4 +1,4 @@
-/* Plain and page memory, with the fault point "os_alloc". */
+/* Plain memory, with the fault point "os_alloc". */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,11 +6,15 @@
 #include "base/trace.h"
 #include "os/mem.h"
 
-#define PAGE_ALIGN 4096
-
 void *os_alloc(size_t size)
 {
-	return FAULT("os_alloc") ? NULL : malloc(size ? size : 1);
+	void *p = FAULT("os_alloc") ? NULL : malloc(size ? size : 1);
+
+#ifdef UEXT4_DEBUG
+	if (p)
+		memset(p, 0xa5, size); /* whoever relies on zeros shall notice */
+#endif
+	return p;
 }
 
 void *os_zalloc(size_t size)
@@ -52,17 +56,4 @@ char *os_strndup(const char *s, size_t len)
 		copy[used] = '\0';
 	}
 	return copy;
-}
-
-void *os_alloc_pages(size_t size)
-{
-	if (FAULT("os_alloc") || size > SIZE_MAX - PAGE_ALIGN)
-		return NULL;
-	size = (size_t)round_up_to(size ? size : 1, PAGE_ALIGN);
-	return aligned_alloc(PAGE_ALIGN, size);
-}
-
-void os_free_pages(void *p, size_t size)
-{
-	free(p);
 }

@@ -18,6 +18,7 @@ char *os_strndup(const char *s, size_t len);
 /* Aligned to 4096; size is rounded up to a multiple of it. */
 void *os_alloc_pages(size_t size);
 void os_free_pages(void *p, size_t size);
+void os_mem_trim(void); /* gives idle page memory (some MiB at most) back to the system */
 
 /* Fixed-size objects: sharded free lists in front of os_alloc; nobody waits on the fast path. */
 struct os_cache;

@@ -8,8 +8,6 @@
 #include "os/futex.h"
 #include "os/lock.h"
 
-#define SPIN_MAX 60 /* about as long as a short critical section */
-
 void os_mutex_init(struct os_mutex *m, enum lock_rank rank, const char *name)
 {
 	*m = (struct os_mutex)OS_MUTEX_INIT((u16)rank, name);

@@ -15,7 +15,6 @@
 #include "os/futex.h"
 #include "os/lock.h"
 
-#define SPIN_MAX 60
 #define BYPASS_MAX 4
 
 enum { WAITER_ASLEEP, WAITER_WOKEN, WAITER_GRANTED };

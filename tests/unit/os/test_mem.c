@@ -53,7 +53,43 @@ static void test_pages_are_aligned(void **state)
 		}
 	}
 	os_free_pages(NULL, 4096);
+	os_mem_trim();
 	assert_null(os_alloc_pages(SIZE_MAX));
+}
+
+/* Blocks freed by one thread and taken by another, while a third gives them back to the system. */
+static void churn_pages(void *arg)
+{
+	unsigned seed = os_thread_self();
+	u32 *held[8] = {NULL};
+	size_t sizes[8] = {0};
+
+	for (int i = 0; i < 3000; i++) {
+		u32 n = (u32)rand_r(&seed) % array_len(held), last;
+
+		if (held[n]) {
+			last = (u32)(sizes[n] / sizeof(u32)) - 1;
+			assert_int_equal(held[n][0], os_thread_self());
+			assert_int_equal(held[n][last], os_thread_self());
+			os_free_pages(held[n], sizes[n]);
+			held[n] = NULL;
+		} else {
+			sizes[n] = 4096u << rand_r(&seed) % 4;
+			held[n] = os_alloc_pages(sizes[n]);
+			last = (u32)(sizes[n] / sizeof(u32)) - 1;
+			held[n][0] = held[n][last] = os_thread_self();
+		}
+		if (i % 1000 == 0)
+			os_mem_trim();
+	}
+	for (unsigned n = 0; n < array_len(held); n++)
+		os_free_pages(held[n], sizes[n]);
+}
+
+static void test_pages_under_threads(void **state)
+{
+	run_threads(12, churn_pages, NULL);
+	os_mem_trim();
 }
 
 static void test_every_allocation_can_fail(void **state)
@@ -209,6 +245,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_alloc),
 		cmocka_unit_test(test_pages_are_aligned),
+		cmocka_unit_test(test_pages_under_threads),
 		cmocka_unit_test(test_every_allocation_can_fail),
 		cmocka_unit_test(test_workqueue_without_memory),
 		cmocka_unit_test(test_cache_under_threads),
