@@ -20,18 +20,18 @@ struct uext4_file;
 UEXT4_API int uext4_file_open(struct uext4_inode *inode, const struct uext4_cred *cred, int flags,
 	struct uext4_file **out);
 /* Returns nothing new about written data: use uext4_fsync before. */
-UEXT4_API void uext4_file_close(struct uext4_file *file); /* NULL is fine */
+UEXT4_API void uext4_file_close(struct uext4_file *file);		 /* NULL is fine */
 UEXT4_API struct uext4_inode *uext4_file_inode(struct uext4_file *file); /* borrowed */
 
 /* Like preadv(2), pwritev(2): count, short only at end of file or on ENOSPC after a part. */
-UEXT4_API ssize_t uext4_preadv(struct uext4_file *file, const struct iovec *iov, int count,
-	uint64_t offset);
+UEXT4_API ssize_t uext4_preadv(
+	struct uext4_file *file, const struct iovec *iov, int count, uint64_t offset);
 /* With O_APPEND the offset is ignored. */
-UEXT4_API ssize_t uext4_pwritev(struct uext4_file *file, const struct iovec *iov, int count,
-	uint64_t offset);
+UEXT4_API ssize_t uext4_pwritev(
+	struct uext4_file *file, const struct iovec *iov, int count, uint64_t offset);
 UEXT4_API ssize_t uext4_pread(struct uext4_file *file, void *buf, size_t len, uint64_t offset);
-UEXT4_API ssize_t uext4_pwrite(struct uext4_file *file, const void *buf, size_t len,
-	uint64_t offset);
+UEXT4_API ssize_t uext4_pwrite(
+	struct uext4_file *file, const void *buf, size_t len, uint64_t offset);
 UEXT4_API int uext4_ftruncate(struct uext4_file *file, uint64_t size);
 /* Reports each writeback error once per open file, as Linux does. */
 UEXT4_API int uext4_fsync(struct uext4_file *file);
@@ -45,9 +45,10 @@ struct uext4_extent {
 	uint64_t physical;	 /* bytes on the device (from the file system's start) */
 	enum uext4_extent_state state;
 };
-/* Up to count extents from offset on, holes left out; returns how many. Works on directories too. */
-UEXT4_API int uext4_extents(struct uext4_inode *inode, uint64_t offset, struct uext4_extent *out,
-	size_t count);
+/* Up to count extents from offset on, holes left out; returns how many. Works on directories too.
+ */
+UEXT4_API int uext4_extents(
+	struct uext4_inode *inode, uint64_t offset, struct uext4_extent *out, size_t count);
 
 #ifdef __cplusplus
 }

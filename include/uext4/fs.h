@@ -25,7 +25,12 @@ UEXT4_API const char *uext4_version(void);
 enum uext4_log_level { UEXT4_LOG_ERROR, UEXT4_LOG_WARNING, UEXT4_LOG_INFO, UEXT4_LOG_DEBUG };
 
 /* What to do when corruption is found; see errors= in ext4(5). */
-enum uext4_errors { UEXT4_ERRORS_DEFAULT, UEXT4_ERRORS_CONTINUE, UEXT4_ERRORS_RO, UEXT4_ERRORS_STOP };
+enum uext4_errors {
+	UEXT4_ERRORS_DEFAULT,
+	UEXT4_ERRORS_CONTINUE,
+	UEXT4_ERRORS_RO,
+	UEXT4_ERRORS_STOP
+};
 
 enum uext4_atime { UEXT4_RELATIME, UEXT4_NOATIME, UEXT4_STRICTATIME };
 
@@ -36,23 +41,25 @@ enum uext4_atime { UEXT4_RELATIME, UEXT4_NOATIME, UEXT4_STRICTATIME };
 struct uext4_options {
 	size_t size;
 	bool read_only;
-	bool read_only_fallback; /* a device that can't be written is opened read-only, with a warning */
-	bool no_recovery;	 /* "noload": read-only without replay; content may be inconsistent */
-	bool no_barrier;	 /* no device flushes: fast, unsafe on power loss */
-	bool data_err_abort;	 /* stop when ordered file data can't be written */
+	bool read_only_fallback; /* a device that can't be written is opened read-only, with a
+				    warning */
+	bool no_recovery;    /* "noload": read-only without replay; content may be inconsistent */
+	bool no_barrier;     /* no device flushes: fast, unsafe on power loss */
+	bool data_err_abort; /* stop when ordered file data can't be written */
 	bool no_acl, no_user_xattr;
-	bool grpid;		 /* new files take the directory's group */
-	bool no_direct_io;	 /* reach the image through the host's page cache */
+	bool grpid;	   /* new files take the directory's group */
+	bool no_direct_io; /* reach the image through the host's page cache */
 	bool no_io_uring;
 	bool nodiratime;
 	enum uext4_atime atime;
 	enum uext4_errors errors;
-	uint64_t offset;	 /* bytes: where the file system starts in the image (a partition) */
-	uint64_t length;	 /* bytes; 0 = to the end */
-	uint64_t superblock;	 /* block number of a backup superblock, in its own block size; 0 = primary; read-only */
+	uint64_t offset;     /* bytes: where the file system starts in the image (a partition) */
+	uint64_t length;     /* bytes; 0 = to the end */
+	uint64_t superblock; /* block number of a backup superblock, in its own block size; 0 =
+				primary; read-only */
 	uint32_t commit_interval_ms; /* 0 = 5000 */
-	uint64_t cache_bytes;	 /* bound of page and metadata cache together; 0 = 256 MiB */
-	const char *journal_path; /* device or file of an external journal */
+	uint64_t cache_bytes;	     /* bound of page and metadata cache together; 0 = 256 MiB */
+	const char *journal_path;    /* device or file of an external journal */
 	void (*log)(void *arg, enum uext4_log_level level, const char *message); /* NULL: dropped */
 	void *log_arg;
 };
@@ -117,8 +124,8 @@ struct uext4_info {
 	uint32_t feature_compat, feature_incompat, feature_ro_compat;
 	uint32_t state, mount_count, error_count, first_inode, journal_inode;
 	int64_t created, mounted, written, checked; /* seconds since 1970 */
-	uint64_t journal_blocks; /* 0 = no journal */
-	bool needed_recovery;	 /* the log was replayed by this open */
+	uint64_t journal_blocks;		    /* 0 = no journal */
+	bool needed_recovery;			    /* the log was replayed by this open */
 };
 UEXT4_API int uext4_info(struct uext4_fs *fs, struct uext4_info *out);
 /*

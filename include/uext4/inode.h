@@ -41,7 +41,7 @@ UEXT4_API uint64_t uext4_inode_number(const struct uext4_inode *inode);
 UEXT4_API uint32_t uext4_inode_generation(const struct uext4_inode *inode);
 
 struct uext4_stat {
-	uint64_t ino, size, blocks; /* blocks of 512 bytes */
+	uint64_t ino, size, blocks;			   /* blocks of 512 bytes */
 	uint32_t mode, links, uid, gid, generation, flags; /* flags: as FS_IOC_GETFLAGS */
 	uint32_t rdev_major, rdev_minor, block_size, project;
 	struct timespec atime, mtime, ctime, btime;
@@ -66,9 +66,10 @@ struct uext4_setattr {
 	uint64_t size;
 	struct timespec atime, mtime, ctime;
 };
-/* chmod, chown, truncate, utimens in one; atomic except that a shrink may end after a crash at the next open. */
-UEXT4_API int uext4_setattr(struct uext4_inode *inode, const struct uext4_cred *cred,
-	const struct uext4_setattr *attr);
+/* chmod, chown, truncate, utimens in one; atomic except that a shrink may end after a crash at the
+ * next open. */
+UEXT4_API int uext4_setattr(
+	struct uext4_inode *inode, const struct uext4_cred *cred, const struct uext4_setattr *attr);
 /* access(2): mask of R_OK, W_OK, X_OK; 0 or -EACCES. */
 UEXT4_API int uext4_access(struct uext4_inode *inode, const struct uext4_cred *cred, int mask);
 
@@ -79,7 +80,8 @@ UEXT4_API int uext4_lookup(struct uext4_inode *dir, const struct uext4_cred *cre
 UEXT4_API int uext4_parent(struct uext4_inode *dir, struct uext4_inode **out);
 
 struct uext4_create {
-	uint32_t mode;	/* S_IFREG, S_IFDIR, S_IFCHR, S_IFBLK, S_IFIFO or S_IFSOCK, and permissions */
+	uint32_t
+		mode; /* S_IFREG, S_IFDIR, S_IFCHR, S_IFBLK, S_IFIFO or S_IFSOCK, and permissions */
 	uint32_t umask; /* applied unless the directory has a default ACL */
 	uint32_t rdev_major, rdev_minor;
 };
@@ -94,7 +96,8 @@ UEXT4_API int uext4_symlink(struct uext4_inode *dir, const struct uext4_cred *cr
 UEXT4_API ssize_t uext4_readlink(struct uext4_inode *link, char *buf, size_t size);
 UEXT4_API int uext4_link(struct uext4_inode *inode, const struct uext4_cred *cred,
 	struct uext4_inode *dir, const char *name);
-UEXT4_API int uext4_unlink(struct uext4_inode *dir, const struct uext4_cred *cred, const char *name);
+UEXT4_API int uext4_unlink(
+	struct uext4_inode *dir, const struct uext4_cred *cred, const char *name);
 UEXT4_API int uext4_rmdir(struct uext4_inode *dir, const struct uext4_cred *cred, const char *name);
 /* flags: RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT of rename(2). */
 UEXT4_API int uext4_rename(struct uext4_inode *from_dir, const char *from,
@@ -113,19 +116,19 @@ typedef bool uext4_dirent_fn(void *arg, const struct uext4_dirent *entry);
  * From cookie 0 (start) or a next_cookie; "." and ".." come first. Entries that exist throughout
  * are given exactly once even while others come and go.
  */
-UEXT4_API int uext4_readdir(struct uext4_inode *dir, const struct uext4_cred *cred,
-	uint64_t cookie, uext4_dirent_fn *fn, void *arg);
+UEXT4_API int uext4_readdir(struct uext4_inode *dir, const struct uext4_cred *cred, uint64_t cookie,
+	uext4_dirent_fn *fn, void *arg);
 
 /* Full names: "user.x", "system.posix_acl_access", ... size 0 asks for the size; as getxattr(2). */
 UEXT4_API ssize_t uext4_getxattr(struct uext4_inode *inode, const struct uext4_cred *cred,
 	const char *name, void *value, size_t size);
-UEXT4_API ssize_t uext4_listxattr(struct uext4_inode *inode, const struct uext4_cred *cred,
-	char *names, size_t size);
+UEXT4_API ssize_t uext4_listxattr(
+	struct uext4_inode *inode, const struct uext4_cred *cred, char *names, size_t size);
 /* flags: XATTR_CREATE, XATTR_REPLACE of setxattr(2). */
 UEXT4_API int uext4_setxattr(struct uext4_inode *inode, const struct uext4_cred *cred,
 	const char *name, const void *value, size_t size, int flags);
-UEXT4_API int uext4_removexattr(struct uext4_inode *inode, const struct uext4_cred *cred,
-	const char *name);
+UEXT4_API int uext4_removexattr(
+	struct uext4_inode *inode, const struct uext4_cred *cred, const char *name);
 
 /* fsync(2) of a directory or file without an open file; data_only as fdatasync(2). */
 UEXT4_API int uext4_inode_sync(struct uext4_inode *inode, bool data_only);

@@ -11,7 +11,8 @@
 
 #define ERR(e) err_raise(-(e), __FILE__, __LINE__)
 
-/* Called for each raised error when set; for debugging and tests. Process-wide, set once at start. */
+/* Called for each raised error when set; for debugging and tests. Process-wide, set once at start.
+ */
 typedef void err_hook_fn(int err, const char *file, int line);
 void err_set_hook(err_hook_fn *hook);
 

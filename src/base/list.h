@@ -74,7 +74,7 @@ static inline void list_splice_tail(struct list *to, struct list *from)
 		pos = list_entry(pos->member.next, __typeof__(*pos), member))
 #define list_for_each_entry_safe(pos, tmp, head, member)                                           \
 	for (pos = list_entry((head)->next, __typeof__(*pos), member),                             \
-		tmp = list_entry(pos->member.next, __typeof__(*pos), member);                      \
+	    tmp = list_entry(pos->member.next, __typeof__(*pos), member);                          \
 		&pos->member != (head);                                                            \
 		pos = tmp, tmp = list_entry(pos->member.next, __typeof__(*pos), member))
 

@@ -17,8 +17,8 @@ struct rb_root {
 };
 
 /* Links n as child of parent at *link (a NULL child slot or &root->node) and rebalances. */
-void rb_insert(struct rb_root *root, struct rb_node *parent, struct rb_node **link,
-	struct rb_node *n);
+void rb_insert(
+	struct rb_root *root, struct rb_node *parent, struct rb_node **link, struct rb_node *n);
 void rb_erase(struct rb_root *root, struct rb_node *n);
 struct rb_node *rb_first(const struct rb_root *root);
 struct rb_node *rb_last(const struct rb_root *root);

@@ -20,11 +20,11 @@ typedef int16_t s16;
 typedef int32_t s32;
 typedef int64_t s64;
 
-typedef u32 lblk_t;	/* logical block of a file */
-typedef u64 pblk_t;	/* physical block of the device */
-typedef u32 ino_nr;	/* inode number, 1-based */
-typedef u32 group_nr;	/* block group number */
-typedef u32 tid_nr;	/* journal transaction id, compared by signed difference */
+typedef u32 lblk_t;   /* logical block of a file */
+typedef u64 pblk_t;   /* physical block of the device */
+typedef u32 ino_nr;   /* inode number, 1-based */
+typedef u32 group_nr; /* block group number */
+typedef u32 tid_nr;   /* journal transaction id, compared by signed difference */
 
 #define LBLK_MAX 0xfffffffeu /* highest legal logical block (IO-12) */
 
