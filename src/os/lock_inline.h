@@ -10,17 +10,8 @@
 #include "os/rank_check.h"
 #include "os/thread.h"
 
-#define RWSEM_WRITER (1u << 31)
-#define RWSEM_WAITERS (1u << 30) /* the queue is not empty: new readers must queue */
-#define RWSEM_HANDOFF (1u << 29) /* the writer at the head waited long: nobody may overtake it */
-#define RWSEM_READERS (RWSEM_HANDOFF - 1)
-
 void os_word_lock_slow(u32 *word);
 void os_word_wake(u32 *word);
-void os_rwsem_lock_slow(struct os_rwsem *s);
-void os_rwsem_lock_shared_slow(struct os_rwsem *s);
-void os_rwsem_unlock_slow(struct os_rwsem *s);
-void os_rwsem_unlock_shared_slow(struct os_rwsem *s);
 void os_cond_wake(struct os_cond *c, int count);
 
 #ifdef UEXT4_DEBUG
@@ -85,95 +76,6 @@ OS_FAST void os_mutex_unlock(struct os_mutex *m)
 	os_word_unlock(&m->state);
 }
 
-OS_FAST bool os_rwsem_try_read(struct os_rwsem *s)
-{
-	u32 cur = __atomic_load_n(&s->state, __ATOMIC_RELAXED);
-
-	while (!(cur & (RWSEM_WRITER | RWSEM_WAITERS)))
-		if (__atomic_compare_exchange_n(
-			    &s->state, &cur, cur + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-			return true;
-	return false;
-}
-
-OS_FAST bool os_rwsem_try_write(struct os_rwsem *s)
-{
-	u32 free = 0;
-
-	return __atomic_compare_exchange_n(
-		&s->state, &free, RWSEM_WRITER, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
-}
-
-OS_FAST void os_rwsem_lock_shared_nested(struct os_rwsem *s, unsigned order)
-{
-	LOCK_CHECK(s, order);
-	if (unlikely(!os_rwsem_try_read(s)))
-		os_rwsem_lock_shared_slow(s);
-	LOCK_PUSH(s, order, RANK_SHARED);
-}
-
-OS_FAST void os_rwsem_lock_shared(struct os_rwsem *s)
-{
-	os_rwsem_lock_shared_nested(s, 0);
-}
-
-OS_FAST void os_rwsem_lock_nested(struct os_rwsem *s, unsigned order)
-{
-	LOCK_CHECK(s, order);
-	if (unlikely(!os_rwsem_try_write(s)))
-		os_rwsem_lock_slow(s);
-	LOCK_PUSH(s, order, RANK_EXCLUSIVE);
-	LOCK_OWNER(s, os_thread_self());
-}
-
-OS_FAST void os_rwsem_lock(struct os_rwsem *s)
-{
-	os_rwsem_lock_nested(s, 0);
-}
-
-OS_FAST bool os_rwsem_trylock_shared(struct os_rwsem *s)
-{
-	if (!os_rwsem_try_read(s))
-		return false;
-	LOCK_PUSH(s, 0, RANK_SHARED);
-	return true;
-}
-
-OS_FAST bool os_rwsem_trylock(struct os_rwsem *s)
-{
-	if (!os_rwsem_try_write(s))
-		return false;
-	LOCK_PUSH(s, 0, RANK_EXCLUSIVE);
-	LOCK_OWNER(s, os_thread_self());
-	return true;
-}
-
-/* The last reader leaves under the guard if anyone waits, so that the lock outlives this call. */
-OS_FAST void os_rwsem_unlock_shared(struct os_rwsem *s)
-{
-	u32 cur = __atomic_load_n(&s->state, __ATOMIC_RELAXED);
-
-	LOCK_POP(s, RANK_SHARED);
-	do {
-		if (unlikely((cur & RWSEM_WAITERS) && (cur & RWSEM_READERS) == 1)) {
-			os_rwsem_unlock_shared_slow(s);
-			return;
-		}
-	} while (!__atomic_compare_exchange_n(
-		&s->state, &cur, cur - 1, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
-}
-
-OS_FAST void os_rwsem_unlock(struct os_rwsem *s)
-{
-	u32 held = RWSEM_WRITER;
-
-	LOCK_POP(s, RANK_EXCLUSIVE);
-	LOCK_OWNER(s, 0);
-	if (unlikely(!__atomic_compare_exchange_n(
-		    &s->state, &held, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)))
-		os_rwsem_unlock_slow(s);
-}
-
 /* Who waits has announced itself under the mutex, before the state changed that is signalled. */
 OS_FAST void os_cond_signal(struct os_cond *c)
 {
@@ -192,6 +94,7 @@ OS_FAST bool os_completion_done(const struct os_completion *c)
 	return __atomic_load_n(&c->state, __ATOMIC_ACQUIRE) == 1;
 }
 
+#include "os/rwsem_inline.h"
 #include "os/lock_held.h"
 
 #endif

@@ -22,7 +22,7 @@ struct os_mutex {
 struct os_rwsem_waiter;
 
 struct os_rwsem {
-	u32 state;			     /* readers, and the RWSEM_ bits of os/lock_inline.h */
+	u32 state;			     /* readers, and the RWSEM_ bits of os/rwsem_inline.h */
 	u32 guard;			     /* futex lock of the queue */
 	struct os_rwsem_waiter *head, *tail; /* lock: guard. Sleepers in order of arrival */
 	u16 rank;

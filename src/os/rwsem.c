@@ -6,22 +6,25 @@
  * changed under the guard. While it is set, the last holder leaves under the
  * guard too and decides what comes next:
  * - readers at the head get the lock at once, all up to the next writer;
- * - a writer at the head is woken and must come for it. Another writer may
+ * - a writer at the head is woken and must come for it. Other writers may
  *   overtake it meanwhile, so that a busy lock does not idle for the time of a
- *   wake-up; after BYPASS_MAX times it asks for RWSEM_HANDOFF and is given it.
+ *   wake-up; after BYPASS_MAX times, or fewer when it came in vain, it is given
+ *   the lock like a reader.
  * New readers never overtake. So neither side starves.
  */
 #include "os/assert.h"
 #include "os/futex.h"
 #include "os/lock.h"
 
-#define BYPASS_MAX 4
+#define BYPASS_MAX 64
+#define VAIN_COST 16 /* bypasses that coming in vain counts for */
 
 enum { WAITER_ASLEEP, WAITER_WOKEN, WAITER_GRANTED };
 
 struct os_rwsem_waiter {
 	struct os_rwsem_waiter *next; /* lock: guard; the granter's once it left the queue */
 	u32 status;		      /* futex word; WOKEN and ASLEEP are set under the guard */
+	u32 bypassed;		      /* lock: guard */
 	bool writer;
 };
 
@@ -69,7 +72,7 @@ static struct os_rwsem_waiter *queue_pop_locked(struct os_rwsem *s)
 	return w;
 }
 
-/* A writer takes the free lock, past those who queue unless one insists. */
+/* A writer takes the free lock, past those who queue. */
 static bool write_steal(struct os_rwsem *s)
 {
 	u32 cur = state_load(s);
@@ -110,34 +113,36 @@ static bool enqueue(struct os_rwsem *s, struct os_rwsem_waiter *w)
 	return queued;
 }
 
-static u32 waiter_sleep(struct os_rwsem_waiter *w)
+static u32 waiter_sleep(struct os_rwsem_waiter *w, u32 while_status)
 {
 	u32 status;
 
-	while ((status = __atomic_load_n(&w->status, __ATOMIC_ACQUIRE)) == WAITER_ASLEEP)
-		futex_wait(&w->status, WAITER_ASLEEP);
+	while ((status = __atomic_load_n(&w->status, __ATOMIC_ACQUIRE)) == while_status)
+		futex_wait(&w->status, while_status);
 	return status;
 }
 
-/* The writer at the head was woken: takes the lock if it is still free. */
-static bool head_take(struct os_rwsem *s, struct os_rwsem_waiter *w, bool insist)
+/* The writer at the head was woken: takes the lock if it is still free. False: sleep again. */
+static bool head_take(struct os_rwsem *s, struct os_rwsem_waiter *w)
 {
 	u32 cur;
 
 	os_word_lock(&s->guard);
+	if (s->head != w) { /* given to us meanwhile; the giver still holds on to w */
+		os_word_unlock(&s->guard);
+		waiter_sleep(w, WAITER_WOKEN);
+		return true;
+	}
 	cur = state_load(s);
 	while (!(cur & ~RWSEM_WAITERS)) {
-		u32 rest = w->next ? RWSEM_WAITERS : 0;
-
-		if (state_cas(s, &cur, RWSEM_WRITER | rest)) {
+		if (state_cas(s, &cur, RWSEM_WRITER | (w->next ? RWSEM_WAITERS : 0))) {
 			queue_pop_locked(s);
 			os_word_unlock(&s->guard);
 			return true;
 		}
 	}
 	__atomic_store_n(&w->status, WAITER_ASLEEP, __ATOMIC_RELAXED);
-	if (insist)
-		__atomic_fetch_or(&s->state, RWSEM_HANDOFF, __ATOMIC_RELAXED);
+	w->bypassed += VAIN_COST;
 	os_word_unlock(&s->guard);
 	return false;
 }
@@ -145,12 +150,11 @@ static bool head_take(struct os_rwsem *s, struct os_rwsem_waiter *w, bool insist
 void os_rwsem_lock_slow(struct os_rwsem *s)
 {
 	struct os_rwsem_waiter w = {.writer = true};
-	int bypassed = 0;
 
 	if (spin(s, true) || !enqueue(s, &w))
 		return;
-	while (waiter_sleep(&w) != WAITER_GRANTED)
-		if (head_take(s, &w, ++bypassed >= BYPASS_MAX))
+	while (waiter_sleep(&w, WAITER_ASLEEP) != WAITER_GRANTED)
+		if (head_take(s, &w))
 			return;
 }
 
@@ -160,7 +164,7 @@ void os_rwsem_lock_shared_slow(struct os_rwsem *s)
 
 	if (spin(s, false) || !enqueue(s, &w))
 		return;
-	waiter_sleep(&w);
+	waiter_sleep(&w, WAITER_ASLEEP);
 }
 
 /* Takes the readers off the head and counts them. */
@@ -196,7 +200,7 @@ static void leave_locked(struct os_rwsem *s)
 
 	if (head && !head->writer) {
 		granted = pop_readers_locked(s, &holders);
-	} else if (head && (state_load(s) & RWSEM_HANDOFF)) {
+	} else if (head && head->bypassed++ >= BYPASS_MAX) {
 		granted = queue_pop_locked(s);
 		holders = RWSEM_WRITER;
 	} else if (head && __atomic_load_n(&head->status, __ATOMIC_RELAXED) == WAITER_ASLEEP) {
@@ -238,7 +242,7 @@ void os_rwsem_downgrade(struct os_rwsem *s)
 	BUG_ON(!(cur & RWSEM_WRITER));
 	os_word_lock(&s->guard);
 	granted = pop_readers_locked(s, &holders);
-	state_store(s, holders | (state_load(s) & RWSEM_HANDOFF));
+	state_store(s, holders);
 	os_word_unlock(&s->guard);
 	grant(granted);
 }
