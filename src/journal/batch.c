@@ -7,7 +7,8 @@
 #include "journal/buffer_priv.h"
 #include "os/mem.h"
 
-#define HALF_REQS 128
+#define HALF_REQS 256
+#define HALF_BLOCKS_MIN 64
 
 struct half;
 
@@ -45,7 +46,7 @@ int batch_create(struct dev *dev, u32 block_size, size_t bytes, struct batch **o
 		return ERR(ENOMEM);
 	b->dev = dev;
 	b->block_size = block_size;
-	b->half_blocks = (u32)max_of(bytes / 2 / block_size, (size_t)1);
+	b->half_blocks = (u32)max_of(bytes / 2 / block_size, (size_t)HALF_BLOCKS_MIN);
 	for (i = 0; i < 2; i++) {
 		b->half[i].mem = os_alloc_pages((size_t)b->half_blocks * block_size);
 		if (!b->half[i].mem) {
@@ -147,6 +148,20 @@ void *batch_block(struct batch *b, pblk_t pblk)
 	h->blocks++;
 	b->next = pblk + 1;
 	return mem;
+}
+
+u32 batch_group_max(const struct batch *b)
+{
+	return min_of(b->half_blocks, (u32)HALF_REQS);
+}
+
+void batch_reserve(struct batch *b, u32 n)
+{
+	struct half *h = &b->half[b->cur];
+
+	ASSERT(n <= batch_group_max(b));
+	if (h->blocks + n > b->half_blocks || h->reqs + n > HALF_REQS)
+		switch_halves(b);
 }
 
 void batch_undo(struct batch *b)

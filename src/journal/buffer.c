@@ -304,7 +304,8 @@ static void invalidate_one(struct bcache *c, pblk_t pblk)
 	TRACE("bcache_invalidate", pblk, 0);
 	os_mutex_lock(&b->lock);
 	buf_wait_writeback_locked(b);
-	BUG_ON(((b->join[0].flags | b->join[1].flags) & JOIN_DIRTY) || buf_test(b, BUF_DIRTY_HOME));
+	BUG_ON(((b->join[0].flags | b->join[1].flags) & JOIN_DIRTY) || b->cp_txn ||
+		buf_test(b, BUF_DIRTY_HOME));
 	os_mutex_unlock(&b->lock);
 	buf_unhash(b);
 	buf_put(b);

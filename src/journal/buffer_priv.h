@@ -90,6 +90,9 @@ void batch_destroy(struct batch *b);
 int batch_begin(struct batch *b);
 /* Memory for the contents of device block pblk; written when its half is full or at the end. */
 void *batch_block(struct batch *b, pblk_t pblk);
+/* Makes sure that the next n blocks stay in memory until the last of them is filled. */
+void batch_reserve(struct batch *b, u32 n);
+u32 batch_group_max(const struct batch *b); /* largest n */
 /* Takes the latest batch_block back: it is not to be written. */
 void batch_undo(struct batch *b);
 /* Writes what is left, waits for everything; the first error. */

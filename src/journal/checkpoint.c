@@ -7,7 +7,7 @@
 #include "base/trace.h"
 #include "journal/journal_locks.h"
 #include "journal/txn_priv.h"
-#include "disk/jbd2.h"
+#include "disk/jbd2_format.h"
 #include "os/mem.h"
 
 #include <stdlib.h>
@@ -33,8 +33,9 @@ void checkpoint_kick_locked(struct journal *j, u32 goal)
 	os_cond_signal(&j->cp_cond);
 }
 
-void checkpoint_consider_locked(struct journal *j, u64 pinned_bytes)
+void checkpoint_consider_locked(struct journal *j)
 {
+	u64 pinned_bytes = (u64)atomic_load_relaxed(&j->cp_bufs) * j->block_size;
 	u32 size = j->log_end - j->log_first;
 
 	if (j->log_used > size / 2)
@@ -50,7 +51,7 @@ bool checkpoint_remove_locked(struct journal *j, struct buf *b)
 		return false;
 	journal_lists_lock(j);
 	list_del(&b->cp_node);
-	j->cp_bufs--;
+	atomic_sub(&j->cp_bufs, 1);
 	journal_lists_unlock(j);
 	b->cp_txn = NULL;
 	return true;
@@ -97,7 +98,7 @@ static int read_log_copy(struct journal *j, u32 log_block, bool escaped, void *o
 	if (!err)
 		err = dev_read(j->p.log_dev, pblk * j->block_size, out, j->block_size);
 	if (!err && escaped)
-		jbd2_unescape(out);
+		*(struct be32 *)out = cpu_to_be32(JBD2_MAGIC);
 	return err;
 }
 

@@ -115,7 +115,7 @@ static unsigned refile_dirty_locked(
 		buf_clear_flags(b, BUF_ESCAPED);
 	journal_lists_lock(j);
 	list_add_tail(&t->cp_bufs, &b->cp_node);
-	j->cp_bufs++;
+	atomic_add_relaxed(&j->cp_bufs, 1);
 	journal_lists_unlock(j);
 	return puts;
 }
@@ -166,8 +166,6 @@ static void run_callbacks(struct journal *j, struct txn *t, int err)
 /* The record is durable: JB-22 d. */
 static void finish_txn(struct journal *j, struct txn *t)
 {
-	u64 pinned;
-
 	advance(j, t, TXN_CALLBACK);
 	while (!list_empty(&t->bufs)) {
 		struct buf_join *join = list_first(&t->bufs, struct buf_join, node);
@@ -175,9 +173,6 @@ static void finish_txn(struct journal *j, struct txn *t)
 		refile(j, t, buf_of_join(join, t->tid));
 	}
 	run_callbacks(j, t, 0);
-	journal_lists_lock(j);
-	pinned = (u64)j->cp_bufs * j->block_size;
-	journal_lists_unlock(j);
 	os_mutex_lock(&j->lock);
 	j->committed_tid = t->tid;
 	j->committing = NULL;
@@ -188,7 +183,7 @@ static void finish_txn(struct journal *j, struct txn *t)
 	} else {
 		txn_free_locked(t);
 	}
-	checkpoint_consider_locked(j, pinned);
+	checkpoint_consider_locked(j);
 	os_cond_broadcast(&j->state_cond);
 	os_mutex_unlock(&j->lock);
 }

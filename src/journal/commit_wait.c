@@ -27,11 +27,7 @@ void journal_commit_start(struct journal *j, tid_nr tid)
 
 static bool committed_locked(const struct journal *j, tid_nr tid)
 {
-	const struct txn *oldest = j->committing ? j->committing : j->running;
-
-	if (oldest)
-		return !tid_geq(tid, oldest->tid);
-	return tid_geq(j->committed_tid, tid) || j->next_tid == tid;
+	return tid_geq(j->committed_tid, tid);
 }
 
 int journal_commit_wait(struct journal *j, tid_nr tid)

@@ -22,6 +22,13 @@ static int open_txn_locked(struct journal *j)
 		os_cond_wait(&j->state_cond, &j->lock);
 		return 0;
 	}
+	if ((u64)atomic_load_relaxed(&j->cp_bufs) * j->block_size > j->p.bcache->p.max_bytes) {
+		TRACE("handle_wait_memory", j->cp_bufs, 0);
+		j->stats.waits++;
+		checkpoint_kick_locked(j, j->log_used / 2);
+		os_cond_wait(&j->state_cond, &j->lock);
+		return 0;
+	}
 	t = txn_alloc(j);
 	if (!t)
 		return ERR(ENOMEM);
@@ -108,6 +115,15 @@ int handle_start_reserved(struct journal *j, struct handle *h, u32 credits)
 	return start(j, h, credits, 0, true);
 }
 
+/* Nearly full, or pinning much of the cache: time to commit. */
+static bool big_locked(const struct txn *t)
+{
+	const struct journal *j = t->journal;
+
+	return t->credits > j->max_credits - j->max_credits / 8 ||
+	       (u64)atomic_load_relaxed(&t->dirty) * j->block_size > j->p.bcache->p.max_bytes / 4;
+}
+
 /* Leaves the transaction; the commit thread may be waiting for the last handle. */
 static void leave_txn(struct handle *h, bool request)
 {
@@ -123,7 +139,7 @@ static void leave_txn(struct handle *h, bool request)
 	t->revokes -= h->revoke_credits;
 	if (t->state == TXN_LOCKED && t->open == 0)
 		os_cond_broadcast(&j->state_cond);
-	if (request || t->credits > j->max_credits - j->max_credits / 8)
+	if (request || big_locked(t))
 		journal_request_locked(j, t->tid);
 	os_mutex_unlock(&j->lock);
 	h->txn = NULL;

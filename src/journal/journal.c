@@ -158,11 +158,12 @@ int journal_run(struct journal *j)
 		err = journal_super_upgrade(j);
 		if (err)
 			return err;
-		size_transactions(j);
 		j->log_used = 0;
 		j->log_empty = true;
 	}
 	err = alloc_live(j);
+	if (!err && journal_exists(j))
+		size_transactions(j);
 	if (!err)
 		err = start_threads(j);
 	if (err)
@@ -181,7 +182,8 @@ static void drop_txn(struct journal *j, struct txn *t)
 		list_del(&join->node);
 		join->flags = 0;
 		atomic_store_rel(&join->txn, NULL);
-		bcache_data_free(b->cache, b->frozen);
+		if (b->frozen)
+			bcache_data_free(b->cache, b->frozen);
 		b->frozen = NULL;
 		os_mutex_unlock(&b->lock);
 		buf_put(b);

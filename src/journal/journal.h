@@ -35,17 +35,18 @@ struct journal_run {
 };
 
 struct journal_params {
-	struct dev *fs_dev;		/* borrowed */
-	struct dev *log_dev;		/* borrowed; == fs_dev for an internal journal; NULL = no journal */
-	const struct super_info *sb;	/* borrowed */
-	struct bcache *bcache;		/* borrowed */
+	struct dev *fs_dev;  /* borrowed */
+	struct dev *log_dev; /* borrowed; == fs_dev for an internal journal; NULL = no journal */
+	const struct super_info *sb; /* borrowed */
+	struct bcache *bcache;	     /* borrowed */
 	const struct log_sink *log;
 	const struct journal_run *runs; /* copied */
 	u32 run_count;
-	u32 commit_interval_ms;		/* 0 = 5000 */
-	bool data_err_abort;		/* data_err=abort */
-	bool no_barrier;		/* no flush and no FUA anywhere */
-	/* Runs once, on any thread, when the journal aborts; must not call back into the journal. */
+	u32 commit_interval_ms; /* 0 = 5000 */
+	bool data_err_abort;	/* data_err=abort */
+	bool no_barrier;	/* no flush and no FUA anywhere */
+	/* Runs once, on any thread, when the journal aborts; must not call back into the journal.
+	 */
 	void (*aborted)(void *arg, int err);
 	void *arg;
 };
@@ -61,9 +62,11 @@ bool journal_is_dirty(const struct journal *j);
  * A dirty log with fast commits is refused with -EOPNOTSUPP (RC-16).
  */
 int journal_recover(struct journal *j, struct dev *target, bool mark_clean);
-/* errno stored by an earlier abort (negative), 0 if none (RC-15). Clearing is done by journal_run. */
+/* errno stored by an earlier abort (negative), 0 if none (RC-15). Clearing is done by journal_run.
+ */
 int journal_stored_errno(const struct journal *j);
-/* Starts live journaling: feature bits (JB-34), commit thread. The log must be clean or replayed. */
+/* Starts live journaling: feature bits (JB-34), commit thread. The log must be clean or replayed.
+ */
 int journal_run(struct journal *j);
 /* Commits, checkpoints, marks the log clean unless aborted, ends threads (MD-11 up to the sb). */
 int journal_stop(struct journal *j);
@@ -80,23 +83,25 @@ struct handle {
 	u32 credits;	    /* blocks that may still be dirtied */
 	u32 revoke_credits; /* revoke records that may still be added */
 	u32 requested;
-	bool sync;	    /* handle_stop waits for the commit */
+	bool sync; /* handle_stop waits for the commit */
 	bool reserved;
-	int error;	    /* first error of a journal call on it; handle_stop returns it */
+	int error;	       /* first error of a journal call on it; handle_stop returns it */
 	struct list callbacks; /* no-journal mode: run by handle_stop */
 };
 
 /*
  * Joins the running transaction, waiting for log space if needed. credits: upper bound of
  * distinct blocks dirtied; revokes: upper bound of metadata blocks freed. -ENOSPC when larger
- * than a transaction may be, -EROFS after an abort. Never called with a page, filemap or inner lock held.
+ * than a transaction may be, -EROFS after an abort. Never called with a page, filemap or inner lock
+ * held.
  */
 int handle_start(struct journal *j, struct handle *h, u32 credits, u32 revokes);
 /* For completion paths: does not wait behind a lock-down (JB-6). */
 int handle_start_reserved(struct journal *j, struct handle *h, u32 credits);
 /* Grows in place; > 0 means "not possible, restart". */
 int handle_extend(struct handle *h, u32 credits, u32 revokes);
-/* Stops and starts anew, perhaps in a later transaction: ask write access again for every buffer. */
+/* Stops and starts anew, perhaps in a later transaction: ask write access again for every buffer.
+ */
 int handle_restart(struct handle *h, u32 credits, u32 revokes);
 /* Ensures at least `credits` remain, by extend; > 0 means that the caller must restart. */
 int handle_ensure(struct handle *h, u32 credits, u32 revokes);
@@ -107,7 +112,8 @@ tid_nr handle_tid(const struct handle *h); /* 0 in no-journal mode */
 int buf_write_access(struct handle *h, struct buf *b);
 /* After changing. Uses one credit the first time in a transaction. Verifies in debug builds. */
 int buf_dirty(struct handle *h, struct buf *b);
-/* A just-allocated block: zeroed, not read, write access included, earlier revoke cancelled (JB-9, 16). */
+/* A just-allocated block: zeroed, not read, write access included, earlier revoke cancelled (JB-9,
+ * 16). */
 int buf_create(struct handle *h, struct bcache *c, pblk_t pblk, const struct buf_type *type,
 	const struct buf_ctx *ctx, struct buf **out);
 /*
@@ -126,17 +132,18 @@ void handle_on_commit(struct handle *h, struct commit_callback *cb);
 
 /* Ordered data (JB-20): a byte range of a file to be on the device before the commit record. */
 struct ordered_inode {
-	struct list node;	/* lock: journal lists */
-	struct txn *txn;	/* lock: journal lists */
-	bool writing;		/* lock: journal lists; the commit is inside write() */
-	u64 start, end;		/* bytes; lock: journal lists */
+	struct list node;	  /* lock: journal lists */
+	struct txn *txn;	  /* lock: journal lists */
+	bool writing;		  /* lock: journal lists; the commit is inside write() */
+	u64 start, end;		  /* bytes; lock: journal lists */
 	u64 next_start, next_end; /* the same for the running transaction while txn commits */
-	struct txn *next_txn;	/* lock: journal lists */
-	/* Writes the dirty pages of the range (already mapped: no handle, no allocation) and waits. */
+	struct txn *next_txn;	  /* lock: journal lists */
+	/* Writes the dirty pages of the range (already mapped: no handle, no allocation) and waits.
+	 */
 	int (*write)(struct ordered_inode *oi, u64 start, u64 end);
 };
-void ordered_inode_init(struct ordered_inode *oi,
-	int (*write)(struct ordered_inode *, u64 start, u64 end));
+void ordered_inode_init(
+	struct ordered_inode *oi, int (*write)(struct ordered_inode *, u64 start, u64 end));
 int journal_order_data(struct handle *h, struct ordered_inode *oi, u64 start, u64 end);
 /*
  * IO-77: must data be written before a truncate may drop it? True while a transaction lists it,
@@ -150,7 +157,8 @@ void journal_release_inode(struct journal *j, struct ordered_inode *oi);
 tid_nr journal_running_tid(struct journal *j); /* running or newest committing transaction */
 void journal_commit_start(struct journal *j, tid_nr tid);
 int journal_commit_wait(struct journal *j, tid_nr tid);
-/* Start + wait. *flushed tells whether the wait issued a device flush (JB-25, IO-88); may be NULL. */
+/* Start + wait. *flushed tells whether the wait issued a device flush (JB-25, IO-88); may be NULL.
+ */
 int journal_commit(struct journal *j, tid_nr tid, bool *flushed);
 int journal_commit_all(struct journal *j, bool *flushed);
 /* Commit and checkpoint everything, log marked empty (freeze, remount, unmount). */

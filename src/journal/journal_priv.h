@@ -94,7 +94,7 @@ struct journal {
 	bool nj_locked;		  /* lock: lock; the flusher copies buffers */
 	struct os_mutex nj_flush; /* rank HANDLE: one flush at a time */
 
-	u32 cp_bufs;		    /* lock: list_lock; buffers that wait for checkpoint */
+	u32 cp_bufs;		    /* atomic; buffers that wait for checkpoint */
 	struct journal_stats stats; /* atomic fields */
 };
 

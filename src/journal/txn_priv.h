@@ -34,6 +34,7 @@ struct txn {
 	bool logged;	       /* owns log blocks and seq; fixed when FLUSH starts */
 	bool first;	       /* the log was empty: the tail must be written (JB-32) */
 	u32 log_start, log_len;
+	u32 v1_crc; /* commit thread */
 };
 
 /* --- txn.c --- */
@@ -92,7 +93,7 @@ size_t checkpoint_item_size(void);
 /* Wants log_used <= goal. Caller holds journal->lock. */
 void checkpoint_kick_locked(struct journal *j, u32 goal);
 /* After a commit: starts a checkpoint when the log or the cache fills up. */
-void checkpoint_consider_locked(struct journal *j, u64 pinned_bytes);
+void checkpoint_consider_locked(struct journal *j);
 /* Takes b off its checkpoint list; true: the caller drops that reference after unlocking b. */
 bool checkpoint_remove_locked(struct journal *j, struct buf *b);
 /* Marks the log empty on disk if it is; false when something was committed meanwhile. */

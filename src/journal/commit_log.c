@@ -1,0 +1,291 @@
+/* What a commit writes to the log: revoke blocks, descriptors with their data, the record. */
+#include "base/crc.h"
+#include "base/trace.h"
+#include "disk/jbd2_format.h"
+#include "journal/journal_locks.h"
+#include "journal/txn_priv.h"
+#include "os/clock.h"
+
+#include <string.h>
+
+/* The log being written. Commit thread only. */
+struct logger {
+	struct journal *j;
+	struct txn *t;
+	u32 pos;	   /* next log block */
+	u32 left;	   /* buffers still to be logged */
+	struct list *node; /* of the next join to look at, in t->bufs */
+	u32 v1_crc;
+};
+
+static u32 tail_size(const struct journal *j)
+{
+	return j->csum >= JOURNAL_CSUM_V2 ? sizeof(struct jbd2_block_tail) : 0;
+}
+
+static u32 tag_size(const struct journal *j)
+{
+	if (j->csum == JOURNAL_CSUM_V3)
+		return sizeof(struct jbd2_tag_v3);
+	return sizeof(struct jbd2_tag_old) - (j->is_64bit ? 0 : 4) +
+	       (j->csum == JOURNAL_CSUM_V2 ? 2 : 0);
+}
+
+/* JB-13, and never more than a batch holds: a descriptor is ready when its last block is. */
+u32 commit_tags_per_block(const struct journal *j)
+{
+	u32 tag = tag_size(j), tags = 1;
+	u32 space = j->block_size - sizeof(struct jbd2_header) - 16 - tag;
+
+	while (space >= tag + 16 + tail_size(j)) {
+		space -= tag;
+		tags++;
+	}
+	return min_of(tags, batch_group_max(j->commit_io) - 1);
+}
+
+static int log_block(struct logger *l, u8 **block)
+{
+	pblk_t pblk;
+	int err = log_map(l->j, l->pos, &pblk);
+
+	if (err)
+		return err;
+	*block = batch_block(l->j->commit_io, pblk);
+	l->pos = log_next(l->j, l->pos, 1);
+	return 0;
+}
+
+static void put_header(const struct journal *j, const struct txn *t, void *block, u32 type)
+{
+	struct jbd2_header *h = block;
+
+	memset(block, 0, j->block_size);
+	h->h_magic = cpu_to_be32(JBD2_MAGIC);
+	h->h_blocktype = cpu_to_be32(type);
+	h->h_sequence = cpu_to_be32(t->seq);
+}
+
+static void put_tail(const struct journal *j, u8 *block)
+{
+	struct jbd2_block_tail *tail = (void *)(block + j->block_size - sizeof(*tail));
+
+	if (tail_size(j))
+		tail->t_checksum = cpu_to_be32(crc32c(j->csum_seed, block, j->block_size));
+}
+
+static int write_revokes(struct logger *l)
+{
+	struct journal *j = l->j;
+	u32 size = j->is_64bit ? 8 : 4;
+	pblk_t pblk;
+	bool more = revoke_pop(j, l->t->tid, &pblk);
+
+	while (more) {
+		u32 used = sizeof(struct jbd2_revoke), n;
+		u8 *block;
+		int err = log_block(l, &block);
+
+		if (err)
+			return err;
+		put_header(j, l->t, block, JBD2_REVOKE);
+		for (n = 0; more && n < j->revokes_per_block; n++, used += size) {
+			if (j->is_64bit)
+				*(struct be64 *)(block + used) = cpu_to_be64(pblk);
+			else
+				*(struct be32 *)(block + used) = cpu_to_be32((u32)pblk);
+			more = revoke_pop(j, l->t->tid, &pblk);
+		}
+		((struct jbd2_revoke *)block)->r_count = cpu_to_be32(used);
+		put_tail(j, block);
+	}
+	return 0;
+}
+
+/* The next buffer that has to be logged; there is one as long as l->left. */
+static struct buf *next_dirty(struct logger *l, struct buf_join **join)
+{
+	do {
+		*join = list_entry(l->node, struct buf_join, node);
+		l->node = l->node->next;
+	} while (!((*join)->flags & JOIN_DIRTY));
+	return buf_of_join(*join, l->t->tid);
+}
+
+/*
+ * Copies b as this transaction left it: frozen (and sealed) if the next one has
+ * changed it since, else live. From then on the data may change (JB-7, JB-8).
+ */
+static void stage(struct journal *j, struct buf *b, struct buf_join *join, u32 pos, u8 *block)
+{
+	os_mutex_lock(&b->lock);
+	memcpy(block, b->frozen ? b->frozen : b->data, j->block_size);
+	if (b->frozen)
+		bcache_data_free(b->cache, b->frozen);
+	else
+		buf_seal_locked(b, block);
+	b->frozen = NULL;
+	join->log_block = pos;
+	atomic_or(&join->flags, JOIN_STAGED);
+	if (((struct be32 *)block)->raw == cpu_to_be32(JBD2_MAGIC).raw) {
+		((struct be32 *)block)->raw = 0;
+		atomic_or(&join->flags, JOIN_ESCAPED);
+	}
+	os_mutex_unlock(&b->lock);
+	TRACE("commit_stage", b->pblk, pos);
+}
+
+static u32 tag_csum(const struct logger *l, const u8 *block)
+{
+	struct be32 seq = cpu_to_be32(l->t->seq);
+	u32 crc = crc32c(l->j->csum_seed, &seq, sizeof(seq));
+
+	return crc32c(crc, block, l->j->block_size);
+}
+
+static void put_tag(const struct logger *l, u8 *at, pblk_t pblk, u32 flags, u32 csum)
+{
+	struct journal *j = l->j;
+
+	if (j->csum == JOURNAL_CSUM_V3) {
+		struct jbd2_tag_v3 *tag = (void *)at;
+
+		tag->t_blocknr = cpu_to_be32((u32)pblk);
+		tag->t_flags = cpu_to_be32(flags);
+		tag->t_blocknr_high = cpu_to_be32(j->is_64bit ? (u32)(pblk >> 32) : 0);
+		tag->t_checksum = cpu_to_be32(csum);
+	} else {
+		struct jbd2_tag_old *tag = (void *)at;
+
+		tag->t_blocknr = cpu_to_be32((u32)pblk);
+		tag->t_checksum = cpu_to_be16(j->csum == JOURNAL_CSUM_V2 ? (u16)csum : 0);
+		tag->t_flags = cpu_to_be16((u16)flags);
+		if (j->is_64bit)
+			tag->t_blocknr_high = cpu_to_be32((u32)(pblk >> 32));
+	}
+}
+
+/* One data block of a group; *used is where its tag goes in the descriptor. */
+static int write_data_block(struct logger *l, u8 *descriptor, u32 *used, bool first, bool last)
+{
+	struct journal *j = l->j;
+	u32 pos = l->pos, flags = (first ? 0 : JBD2_FLAG_SAME_UUID) | (last ? JBD2_FLAG_LAST : 0);
+	struct buf_join *join;
+	struct buf *b = next_dirty(l, &join);
+	u8 *block;
+	int err = log_block(l, &block);
+
+	if (err)
+		return err;
+	stage(j, b, join, pos, block);
+	if (join->flags & JOIN_ESCAPED)
+		flags |= JBD2_FLAG_ESCAPE;
+	put_tag(l, descriptor + *used, b->pblk, flags,
+		j->csum >= JOURNAL_CSUM_V2 ? tag_csum(l, block) : 0);
+	*used += tag_size(j) + (first ? 16 : 0);
+	return 0;
+}
+
+static int write_group(struct logger *l)
+{
+	struct journal *j = l->j;
+	u32 n = min_of(l->left, j->tags_per_block), used = sizeof(struct jbd2_header), i;
+	u8 *descriptor;
+	int err;
+
+	batch_reserve(j->commit_io, n + 1); /* keeps the descriptor in memory until the end */
+	err = log_block(l, &descriptor);
+	if (err)
+		return err;
+	put_header(j, l->t, descriptor, JBD2_DESCRIPTOR);
+	for (i = 0; i < n && !err; i++)
+		err = write_data_block(l, descriptor, &used, i == 0, i + 1 == n);
+	put_tail(j, descriptor);
+	if (j->csum == JOURNAL_CSUM_V1) /* the group lies in one piece */
+		l->v1_crc = crc32_be(l->v1_crc, descriptor, (size_t)(n + 1) * j->block_size);
+	l->left -= n;
+	return err;
+}
+
+/* JB-32: the journal superblock points at the first transaction before that is committed. */
+static int write_first_tail(struct journal *j, struct txn *t)
+{
+	int err;
+
+	TRACE("commit_first_tail", t->seq, t->log_start);
+	os_mutex_lock(&j->tail_lock);
+	err = journal_super_set_tail(j, t->log_start, t->seq, 0, DEV_FUA);
+	os_mutex_unlock(&j->tail_lock);
+	return err;
+}
+
+int commit_write_log(struct journal *j, struct txn *t)
+{
+	struct logger l = {.j = j,
+		.t = t,
+		.pos = t->log_start,
+		.left = t->dirty,
+		.node = t->bufs.next,
+		.v1_crc = ~0u};
+	int err, err2;
+
+	err = batch_begin(j->commit_io);
+	if (err)
+		return err;
+	TRACE("commit_log", t->seq, t->log_len);
+	err = write_revokes(&l);
+	while (!err && l.left)
+		err = write_group(&l);
+	err2 = batch_end(j->commit_io);
+	err = err ? err : err2;
+	BUG_ON(!err && l.pos != log_next(j, t->log_start, t->log_len - 1));
+	t->v1_crc = l.v1_crc;
+	TRACE("commit_logged", t->seq, err);
+	if (!err && t->first)
+		err = write_first_tail(j, t);
+	return err;
+}
+
+/* RC-7: commit times never step back. */
+static void put_time(struct journal *j, struct jbd2_commit *c)
+{
+	struct os_time now = os_clock_wall();
+
+	if (now.sec > 0 &&
+		((u64)now.sec > j->last_commit_sec ||
+			((u64)now.sec == j->last_commit_sec && now.nsec > j->last_commit_nsec))) {
+		j->last_commit_sec = (u64)now.sec;
+		j->last_commit_nsec = now.nsec;
+	}
+	c->c_commit_sec = cpu_to_be64(j->last_commit_sec);
+	c->c_commit_nsec = cpu_to_be32(j->last_commit_nsec);
+}
+
+int commit_write_record(struct journal *j, struct txn *t)
+{
+	struct jbd2_commit *c = j->block;
+	u32 flags = j->p.no_barrier ? 0 : DEV_PREFLUSH | DEV_FUA;
+	pblk_t pblk;
+	int err = log_map(j, log_next(j, t->log_start, t->log_len - 1), &pblk);
+
+	if (err)
+		return err;
+	put_header(j, t, c, JBD2_COMMIT);
+	put_time(j, c);
+	if (j->csum == JOURNAL_CSUM_V1) {
+		c->c_chksum_type = JBD2_CHECKSUM_CRC32;
+		c->c_chksum_size = 4;
+		c->c_chksum[0] = cpu_to_be32(t->v1_crc);
+	} else if (j->csum >= JOURNAL_CSUM_V2) {
+		c->c_chksum[0] = cpu_to_be32(crc32c(j->csum_seed, c, j->block_size));
+	}
+	TRACE("commit_record", t->seq, pblk);
+	err = dev_write(j->p.log_dev, pblk * j->block_size, c, j->block_size, flags);
+	TRACE("commit_durable", t->seq, err);
+	if (!err && !j->p.no_barrier) {
+		os_mutex_lock(&j->lock);
+		j->flushes++;
+		os_mutex_unlock(&j->lock);
+	}
+	return err;
+}
