@@ -210,6 +210,19 @@ static void test_overtaken_writer_gets_it(void **state)
 	}
 }
 
+static void hammer(void *arg)
+{
+	for (int i = 0; i < 20000; i++) {
+		os_rwsem_lock(&sem);
+		os_rwsem_unlock(&sem);
+	}
+}
+
+static void test_many_writers(void **state)
+{
+	run_threads(8, hammer, NULL);
+}
+
 static unsigned value[2]; /* lock: sem; both are always equal */
 
 static void mix(void *arg)
@@ -294,6 +307,7 @@ int main(void)
 		T(test_readers_share),
 		T(test_queued_readers_go_together),
 		T(test_overtaken_writer_gets_it),
+		T(test_many_writers),
 		T(test_stress),
 		T(test_last_holder_frees),
 	};
