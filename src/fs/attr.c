@@ -251,16 +251,6 @@ int inode_setattr(struct inode *i, const struct cred *cred, const struct attr_ch
 
 /* --- symlinks --- */
 
-static ssize_t slow_symlink(struct inode *i, char *buf, size_t size)
-{
-	struct iovec iov = {buf, min_of(size, (size_t)inode_size(i))};
-
-	if (inode_size(i) >= i->volume->sb.block_size)
-		return volume_error(i->volume, ERR(EUCLEAN), i->ino, 0,
-			"the symlink is longer than a block; run e2fsck");
-	return iofile_read(&i->io, 0, &iov, 1);
-}
-
 ssize_t inode_readlink(struct inode *i, char *buf, size_t size)
 {
 	char fast[60];
@@ -277,7 +267,7 @@ ssize_t inode_readlink(struct inode *i, char *buf, size_t size)
 	else if (n == 0)
 		n = i->f.flags & EXT4_INLINE_DATA_FL
 			    ? file_read_inline(i, 0, &(struct iovec){buf, size}, 1)
-			    : slow_symlink(i, buf, size);
+			    : inode_slow_symlink(i, buf, size);
 	if (n > 0)
 		n = (ssize_t)inode_size(i);
 	os_rwsem_unlock_shared(&i->lock);

@@ -29,6 +29,7 @@ enum inode_state { /* bits of inode->state, atomic */
 	INODE_FREEING = 4,	/* last reference gone: lookups wait */
 	INODE_BAD = 8,		/* failed a check: every operation gets EUCLEAN */
 	INODE_EA = 16,		/* holds an attribute value (XA-6) */
+	INODE_TMPFILE = 64,	/* made without a name: may get one though it has no link (DR-17) */
 	INODE_NEW = 32,		/* its directory entry may not be durable (no-journal fsync, IO-92) */
 };
 
@@ -80,7 +81,8 @@ void inode_put(struct inode *i); /* may start handles: call with no handle and n
 u32 icache_shrink(struct volume *v, u32 keep);
 
 struct inode_new {
-	u32 mode;		  /* type and permission bits, umask applied by the caller */
+	u32 mode;		  /* type and permission bits */
+	u32 umask;		  /* applied unless the parent has a default ACL */
 	u32 rdev_major, rdev_minor;
 	const struct cred *cred;
 	u32 name_hash;
@@ -89,7 +91,8 @@ struct inode_new {
 /*
  * Allocates and initialises a new inode (MD-24, AL-8, ACL and setgid inheritance) with nlink 1
  * (2 for a directory, 0 with no_link) and writes it. Credits: INODE_NEW_CREDITS. The caller adds
- * the name; if that fails it calls inode_new_failed (DR-15).
+ * the name; if that fails it calls inode_new_failed (DR-15). *out must start as NULL; when
+ * it is set, even with an error, the caller puts it after the handle is stopped.
  */
 int inode_new(struct handle *h, struct inode *parent, const struct inode_new *req,
 	struct inode **out);
@@ -119,6 +122,7 @@ void inode_touch(struct inode *i, u32 which);
 /* Links, with the rules of DR-14; the caller dirties. */
 int inode_inc_links(struct inode *i);
 void inode_dec_links(struct inode *i);
+void inode_clear_links(struct inode *i); /* a removed directory (DR-16) */
 
 /*
  * Frees blocks beyond i->size in as many transactions as needed: orphan record first, removed last
@@ -130,5 +134,9 @@ int inode_truncate_blocks(struct inode *i);
 int inode_fast_symlink(const struct inode *i, char *buf);
 bool inode_symlink_is_fast(const struct inode *i);
 int inode_set_fast_symlink(struct inode *i, const char *target, size_t len);
+/* Slow ones: the target's length, at most size bytes copied. */
+ssize_t inode_slow_symlink(struct inode *i, char *buf, size_t size);
+int inode_set_slow_symlink(struct handle *h, struct inode *i, const char *target, size_t len);
+u32 inode_slow_symlink_credits(const struct inode *i);
 
 #endif

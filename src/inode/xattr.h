@@ -25,8 +25,9 @@ u32 xattr_set_credits(const struct inode *i, size_t value_size);
 /* Releases block and EA inodes of an inode that is being deleted (OR-7). */
 int xattr_delete_all(struct handle *h, struct inode *i);
 
-/* ACL: inherit from the parent's default at creation (changes *mode); chmod keeps the mask in step. */
-int acl_init_new(struct handle *h, struct inode *parent, struct inode *child, u32 *mode);
+/* ACL at creation: the parent's default ACL, or without one the umask, shapes child->f.mode. */
+int acl_init_new(struct handle *h, struct inode *parent, struct inode *child, u32 umask);
+/* chmod: keeps the access ACL in step with the new mode. */
 int acl_chmod(struct handle *h, struct inode *i, u32 mode);
 /* -EAGAIN: no ACL, use the mode bits; else 0 or -EACCES. */
 int acl_permission(struct inode *i, const struct cred *c, u32 mask);

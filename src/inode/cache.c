@@ -1,0 +1,354 @@
+/*
+ * The inode cache: one object per number, sharded. Unreferenced inodes stay on
+ * their shard's list until there are too many.
+ */
+#include "base/err.h"
+#include "inode/inode_priv.h"
+#include "os/mem.h"
+
+#include <string.h>
+
+#define SHARDS 64
+#define BUCKETS 512
+#define UNUSED_MAX 65536
+#define EVICT_SCAN 32
+
+struct icache_shard {
+	struct os_mutex lock; /* rank CACHE */
+	struct os_cond change; /* with lock: an inode was loaded or is gone */
+	struct inode *bucket[BUCKETS]; /* lock */
+	struct list unused;   /* lock; oldest first */
+	u32 unused_count;     /* lock */
+	u32 referenced;	      /* lock; inodes with refs > 0 */
+};
+
+struct icache {
+	u32 unused_max; /* per shard */
+	const struct iofile_ops *io_ops;
+	struct icache_shard shard[SHARDS];
+};
+
+static struct icache_shard *shard_of(struct volume *v, ino_nr ino)
+{
+	return &v->inodes->shard[ino % SHARDS];
+}
+
+static struct inode **bucket_of(struct icache_shard *s, ino_nr ino)
+{
+	return &s->bucket[ino / SHARDS % BUCKETS];
+}
+
+int icache_create(struct volume *v, const struct icache_params *params)
+{
+	struct icache *c = os_zalloc(sizeof(*c));
+
+	if (!c)
+		return ERR(ENOMEM);
+	c->unused_max = div_up(params->max_unused ? params->max_unused : UNUSED_MAX, SHARDS);
+	for (unsigned k = 0; k < SHARDS; k++) {
+		os_mutex_init(&c->shard[k].lock, RANK_CACHE, "inode cache");
+		os_cond_init(&c->shard[k].change, "inode cache");
+		list_init(&c->shard[k].unused);
+	}
+	v->inodes = c;
+	return 0;
+}
+
+void icache_destroy(struct volume *v)
+{
+	u32 left = icache_shrink(v, 0);
+
+	ASSERT(left == 0);
+	(void)left;
+	os_free(v->inodes);
+	v->inodes = NULL;
+}
+
+void icache_set_io_ops(struct volume *v, const struct iofile_ops *ops)
+{
+	v->inodes->io_ops = ops;
+}
+
+const struct iofile_ops *icache_io_ops(struct volume *v)
+{
+	return v->inodes->io_ops;
+}
+
+static struct inode *find_locked(struct icache_shard *s, ino_nr ino)
+{
+	struct inode *i;
+
+	ASSERT(os_mutex_held(&s->lock));
+	for (i = *bucket_of(s, ino); i; i = i->hash_next)
+		if (i->ino == ino)
+			return i;
+	return NULL;
+}
+
+static void ref_locked(struct icache_shard *s, struct inode *i)
+{
+	if (atomic_add(&i->refs, 1) != 1)
+		return;
+	s->referenced++;
+	if (!list_empty(&i->lru)) {
+		list_del(&i->lru);
+		s->unused_count--;
+	}
+}
+
+static void enter_locked(struct icache_shard *s, struct inode *i)
+{
+	struct inode **b = bucket_of(s, i->ino);
+
+	i->hash_next = *b;
+	*b = i;
+	i->refs = 1;
+	s->referenced++;
+}
+
+static void leave_locked(struct icache_shard *s, struct inode *i)
+{
+	struct inode **p = bucket_of(s, i->ino);
+
+	while (*p != i)
+		p = &(*p)->hash_next;
+	*p = i->hash_next;
+	os_cond_broadcast(&s->change);
+}
+
+/* The cached inode with a reference, once it is neither loading nor leaving; NULL if there is none. */
+static struct inode *find_settled(struct icache_shard *s, ino_nr ino)
+{
+	struct inode *i;
+
+	while ((i = find_locked(s, ino)) != NULL && inode_state(i, INODE_FREEING | INODE_LOADING))
+		os_cond_wait(&s->change, &s->lock);
+	if (i)
+		ref_locked(s, i);
+	return i;
+}
+
+static void loaded(struct icache_shard *s, struct inode *i, int err)
+{
+	os_mutex_lock(&s->lock);
+	atomic_and(&i->state, ~(u32)INODE_LOADING);
+	if (err) {
+		leave_locked(s, i);
+		s->referenced--;
+	}
+	os_cond_broadcast(&s->change);
+	os_mutex_unlock(&s->lock);
+	if (err)
+		inode_free_memory(i);
+}
+
+static int get(struct volume *v, ino_nr ino, bool special, struct inode **out)
+{
+	struct icache_shard *s = shard_of(v, ino);
+	struct inode *fresh, *i;
+	int err;
+
+	os_mutex_lock(&s->lock);
+	i = find_settled(s, ino);
+	os_mutex_unlock(&s->lock);
+	if (i) {
+		*out = i;
+		return 0;
+	}
+	fresh = inode_alloc(v, ino);
+	if (!fresh)
+		return ERR(ENOMEM);
+	os_mutex_lock(&s->lock);
+	i = find_settled(s, ino);
+	if (!i) {
+		atomic_or(&fresh->state, INODE_LOADING);
+		enter_locked(s, fresh);
+	}
+	os_mutex_unlock(&s->lock);
+	if (i) {
+		inode_free_memory(fresh);
+		*out = i;
+		return 0;
+	}
+	err = inode_load(fresh, special);
+	loaded(s, fresh, err);
+	if (!err)
+		*out = fresh;
+	return err;
+}
+
+/* HD-4: a number from a directory or a caller; internal inodes are not for them. */
+static int number_check(struct volume *v, ino_nr ino)
+{
+	if (ino == EXT4_ROOT_INO || (ino >= v->sb.first_ino && ino <= v->sb.inodes_count))
+		return 0;
+	return volume_error(v, ERR(EUCLEAN), ino, 0,
+		"inode number out of range or reserved; run e2fsck");
+}
+
+int inode_get(struct volume *v, ino_nr ino, struct inode **out)
+{
+	int err = number_check(v, ino);
+
+	if (err)
+		return err;
+	err = get(v, ino, false, out);
+	if (err || !inode_state(*out, INODE_EA))
+		return err;
+	inode_put(*out);
+	return volume_error(v, ERR(EUCLEAN), ino, 0,
+		"an attribute value is used as a file; run e2fsck");
+}
+
+int inode_get_special(struct volume *v, ino_nr ino, struct inode **out)
+{
+	if (ino == 0 || ino > v->sb.inodes_count)
+		return volume_error(v, ERR(EUCLEAN), ino, 0, "inode number out of range; run e2fsck");
+	return get(v, ino, true, out);
+}
+
+void inode_hold(struct inode *i)
+{
+	u32 refs = atomic_add(&i->refs, 1);
+
+	ASSERT(refs > 1);
+	(void)refs;
+}
+
+bool inode_hold_unless_freeing(struct inode *i)
+{
+	struct icache_shard *s = shard_of(i->volume, i->ino);
+	bool held;
+
+	os_mutex_lock(&s->lock);
+	held = !inode_state(i, INODE_FREEING | INODE_LOADING);
+	if (held)
+		ref_locked(s, i);
+	os_mutex_unlock(&s->lock);
+	return held;
+}
+
+int icache_insert(struct inode *i)
+{
+	struct icache_shard *s = shard_of(i->volume, i->ino);
+	struct inode *old;
+
+	os_mutex_lock(&s->lock);
+	while ((old = find_locked(s, i->ino)) != NULL && inode_state(old, INODE_FREEING | INODE_LOADING))
+		os_cond_wait(&s->change, &s->lock);
+	if (!old)
+		enter_locked(s, i);
+	os_mutex_unlock(&s->lock);
+	if (!old)
+		return 0;
+	return volume_error(i->volume, ERR(EUCLEAN), i->ino, 0,
+		"an inode in use is marked free in the bitmap; run e2fsck");
+}
+
+void icache_forget_new(struct inode *i)
+{
+	struct icache_shard *s = shard_of(i->volume, i->ino);
+
+	os_mutex_lock(&s->lock);
+	leave_locked(s, i);
+	s->referenced--;
+	os_mutex_unlock(&s->lock);
+}
+
+/* Outside all locks: deletes or just drops, then lets those who wait for the number go on. */
+static void retire(struct icache_shard *s, struct inode *i)
+{
+	if (i->f.links == 0 && !inode_state(i, INODE_BAD))
+		inode_delete(i);
+	else if (iofile_is_dirty(&i->io))
+		(void)iofile_write_range(&i->io, 0, UINT64_MAX, true);
+	inode_teardown(i);
+	os_mutex_lock(&s->lock);
+	leave_locked(s, i);
+	os_mutex_unlock(&s->lock);
+	inode_free_memory(i);
+}
+
+/* The oldest unused inode that costs no I/O to drop; with force any. */
+static struct inode *victim_locked(struct icache_shard *s, bool force)
+{
+	unsigned scanned = 0;
+
+	while (!list_empty(&s->unused) && (force || scanned++ < EVICT_SCAN)) {
+		struct inode *i = list_first(&s->unused, struct inode, lru);
+
+		if (!force && iofile_is_dirty(&i->io)) {
+			list_move_tail(&s->unused, &i->lru);
+			continue;
+		}
+		list_del(&i->lru);
+		s->unused_count--;
+		atomic_or(&i->state, INODE_FREEING);
+		return i;
+	}
+	return NULL;
+}
+
+static bool dropped_not_last(struct inode *i)
+{
+	u32 refs = atomic_load_relaxed(&i->refs);
+
+	while (refs > 1)
+		if (atomic_cas(&i->refs, &refs, refs - 1))
+			return true;
+	return false;
+}
+
+static bool must_go(const struct inode *i)
+{
+	return i->f.links == 0 || inode_state(i, INODE_BAD);
+}
+
+void inode_put(struct inode *i)
+{
+	struct icache_shard *s = shard_of(i->volume, i->ino);
+	struct inode *out = NULL;
+
+	if (dropped_not_last(i))
+		return;
+	os_mutex_lock(&s->lock);
+	if (atomic_sub(&i->refs, 1) == 0) {
+		s->referenced--;
+		if (must_go(i)) {
+			atomic_or(&i->state, INODE_FREEING);
+			out = i;
+		} else {
+			list_add_tail(&s->unused, &i->lru);
+			if (++s->unused_count > i->volume->inodes->unused_max)
+				out = victim_locked(s, false);
+		}
+	}
+	os_mutex_unlock(&s->lock);
+	if (out)
+		retire(s, out);
+}
+
+static u32 shrink_shard(struct icache_shard *s, u32 keep)
+{
+	struct inode *i;
+	u32 referenced;
+
+	os_mutex_lock(&s->lock);
+	while (s->unused_count > keep && (i = victim_locked(s, true)) != NULL) {
+		os_mutex_unlock(&s->lock);
+		retire(s, i);
+		os_mutex_lock(&s->lock);
+	}
+	referenced = s->referenced;
+	os_mutex_unlock(&s->lock);
+	return referenced;
+}
+
+u32 icache_shrink(struct volume *v, u32 keep)
+{
+	u32 referenced = 0;
+
+	for (unsigned k = 0; k < SHARDS; k++)
+		referenced += shrink_shard(&v->inodes->shard[k], keep == UINT32_MAX ? keep : keep / SHARDS);
+	return referenced;
+}

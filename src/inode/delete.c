@@ -1,0 +1,139 @@
+/* The end of an inode, and truncation: freeing blocks under an orphan record. */
+#include "base/err.h"
+#include "base/trace.h"
+#include "inode/inode_priv.h"
+
+#include <sys/stat.h>
+
+static bool has_map(const struct inode *i)
+{
+	if (i->f.flags & EXT4_INLINE_DATA_FL)
+		return false;
+	return inode_is(i, S_IFREG) || inode_is(i, S_IFDIR) ||
+		(inode_is(i, S_IFLNK) && !inode_symlink_is_fast(i));
+}
+
+/* A map_remove may have used up the handle: make sure that the closing steps fit. */
+static int ensure(struct handle *h, u32 credits, u32 revokes)
+{
+	int more = handle_ensure(h, credits, revokes);
+
+	return more > 0 ? handle_restart(h, credits, revokes) : more;
+}
+
+/* Frees all blocks from lblk on; the record protects every restart in between. */
+static int remove_blocks(struct handle *h, struct inode *i, lblk_t from)
+{
+	prealloc_discard(i->volume, &i->map.pa);
+	return map_remove(h, &i->map, from, UINT32_MAX);
+}
+
+static int truncate_in(struct handle *h, struct inode *i)
+{
+	u64 keep = div_up(inode_size(i), i->volume->sb.block_size);
+	int err = orphan_add(h, i);
+
+	if (!err)
+		err = inode_dirty(h, i);
+	if (!err && keep <= LBLK_MAX)
+		err = remove_blocks(h, i, (lblk_t)keep);
+	if (!err)
+		err = ensure(h, ORPHAN_CREDITS + INODE_DIRTY_CREDITS, 0);
+	if (!err && i->f.links > 0)
+		err = orphan_remove(h, i);
+	if (!err)
+		err = inode_dirty(h, i);
+	return err;
+}
+
+int inode_truncate_blocks(struct inode *i)
+{
+	u32 credits = map_remove_credits(&i->map) + 2 * ORPHAN_CREDITS + 2 * INODE_DIRTY_CREDITS;
+	struct handle h;
+	int stop_err, err = volume_check_write(i->volume);
+
+	if (err)
+		return err;
+	err = handle_start(i->volume->journal, &h, credits, map_remove_credits(&i->map));
+	if (err) {
+		orphan_forget(i);
+		return err;
+	}
+	TRACE("truncate", i->ino, inode_size(i));
+	err = truncate_in(&h, i);
+	stop_err = handle_stop(&h);
+	return err ? err : stop_err;
+}
+
+/* Size 0 first, so that a crash from here on only has to go on deleting. */
+static int delete_begin(struct handle *h, struct inode *i)
+{
+	int err = orphan_add(h, i);
+
+	if (err)
+		return err;
+	inode_set_size(i, 0);
+	inode_set_disk_size(i, 0);
+	return inode_dirty(h, i);
+}
+
+/* The record and the bitmap bit go in the same transaction (OR-7). */
+static int delete_end(struct handle *h, struct inode *i)
+{
+	bool dir = inode_is(i, S_IFDIR);
+	int err = xattr_delete_all(h, i);
+
+	if (!err)
+		err = orphan_remove(h, i);
+	if (err)
+		return err;
+	os_mutex_lock(&i->raw_lock);
+	i->f.dtime = (u32)max_of(os_clock_wall_coarse().sec, (s64)i->volume->sb.inodes_count + 1);
+	os_mutex_unlock(&i->raw_lock);
+	err = inode_dirty(h, i);
+	if (!err)
+		err = space_inode_free(h, i->volume, i->ino, dir);
+	return err;
+}
+
+static int delete_in(struct handle *h, struct inode *i)
+{
+	u32 end_credits = xattr_set_credits(i, 0) + ORPHAN_CREDITS + INODE_DIRTY_CREDITS + SPACE_INODE_CREDITS;
+	int err = delete_begin(h, i);
+
+	if (!err && has_map(i))
+		err = remove_blocks(h, i, 0);
+	if (!err)
+		err = ensure(h, end_credits, end_credits);
+	return err ? err : delete_end(h, i);
+}
+
+/* On failure the record stays on disk: the next mount finishes the work. */
+void inode_delete(struct inode *i)
+{
+	struct volume *v = i->volume;
+	u32 credits = map_remove_credits(&i->map) + 2 * ORPHAN_CREDITS + 2 * INODE_DIRTY_CREDITS;
+	bool blocks = has_map(i);
+	struct handle h;
+	int err;
+
+	iofile_drop_range(&i->io, 0, UINT64_MAX);
+	journal_release_inode(v->journal, &i->ordered);
+	if (volume_check_write(v)) {
+		orphan_forget(i);
+		return;
+	}
+	err = handle_start(v->journal, &h, credits + (blocks ? 0 : SPACE_INODE_CREDITS), credits);
+	if (!err) {
+		int stop_err;
+
+		err = delete_in(&h, i);
+		stop_err = handle_stop(&h);
+		err = err ? err : stop_err;
+	}
+	if (!err)
+		return;
+	orphan_forget(i);
+	log_msg(&v->log, LOG_WARNING, "inode %u: deleting it failed (%d); the next mount or e2fsck finishes it",
+		i->ino, err);
+}

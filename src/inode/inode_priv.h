@@ -1,0 +1,44 @@
+/* Declarations shared inside the inode room; inode.h, xattr.h, orphan.h and cred.h are its contract. */
+#ifndef INODE_INODE_PRIV_H
+#define INODE_INODE_PRIV_H
+
+#include "inode/inode.h"
+#include "inode/orphan.h"
+#include "inode/xattr.h"
+#include "os/assert.h"
+#include "os/atomic.h"
+
+enum { /* further bits of inode->state */
+	INODE_LOADING = 256, /* in the cache, not yet filled: lookups wait */
+	INODE_BLANK = 512,   /* never written: the raw inode is zeroed first (AL-8) */
+};
+
+/* load.c */
+struct inode *inode_alloc(struct volume *v, ino_nr ino);
+void inode_free_memory(struct inode *i);
+/* Reads and verifies the raw inode; special: internal callers may see links 0 and reserved numbers. */
+int inode_load(struct inode *i, bool special);
+/* Sets up map, pages and locks that depend on the fields. */
+int inode_setup(struct inode *i);
+void inode_teardown(struct inode *i);
+void inode_ordered_init(struct inode *i);
+void acl_cache_drop(struct inode *i); /* acl.c */
+extern const struct buf_type inode_table_type;
+extern const struct filemap_ops inode_map_ops;
+
+/* cache.c */
+/* Enters a new inode that nobody can know yet, waiting for an old one of that number to go. */
+int icache_insert(struct inode *i);
+void icache_forget_new(struct inode *i);
+const struct iofile_ops *icache_io_ops(struct volume *v);
+
+/* delete.c */
+/* The last reference to an inode without links is gone: frees all it owns (OR-7). */
+void inode_delete(struct inode *i);
+
+static inline bool inode_state(const struct inode *i, u32 bits)
+{
+	return atomic_load_acq(&i->state) & bits;
+}
+
+#endif

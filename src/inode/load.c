@@ -1,0 +1,153 @@
+/* Making the inode object from its raw form: every field is untrusted (HD-4). */
+#include "base/err.h"
+#include "inode/inode_priv.h"
+#include "os/mem.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+struct inode *inode_alloc(struct volume *v, ino_nr ino)
+{
+	struct inode *i = os_zalloc(sizeof(*i));
+
+	if (!i)
+		return NULL;
+	i->volume = v;
+	i->ino = ino;
+	os_rwsem_init(&i->lock, RANK_INODE, "inode");
+	os_rwsem_init(&i->invalidate_lock, RANK_INVALIDATE, "invalidate");
+	os_rwsem_init(&i->xattr_lock, RANK_XATTR, "xattr");
+	os_mutex_init(&i->raw_lock, RANK_INODE_META, "raw inode");
+	list_init(&i->orphan_node);
+	list_init(&i->lru);
+	return i;
+}
+
+void inode_free_memory(struct inode *i)
+{
+	os_rwsem_fini(&i->lock);
+	os_rwsem_fini(&i->invalidate_lock);
+	os_rwsem_fini(&i->xattr_lock);
+	os_mutex_fini(&i->raw_lock);
+	os_free(i);
+}
+
+static bool uses_map(const struct inode *i)
+{
+	if (i->f.flags & EXT4_INLINE_DATA_FL)
+		return false;
+	return inode_is(i, S_IFREG) || inode_is(i, S_IFDIR) ||
+		(inode_is(i, S_IFLNK) && !inode_symlink_is_fast(i));
+}
+
+static int write_ordered(struct ordered_inode *oi, u64 start, u64 end)
+{
+	return iofile_write_range(&container_of(oi, struct inode, ordered)->io, start, end, true);
+}
+
+void inode_ordered_init(struct inode *i)
+{
+	ordered_inode_init(&i->ordered, write_ordered);
+}
+
+/* After this the map of a file without one is empty, so that nothing above needs to ask. */
+int inode_setup(struct inode *i)
+{
+	struct volume *v = i->volume;
+	bool extents = i->f.flags & EXT4_EXTENTS_FL;
+	int err = 0;
+
+	i->size = i->f.size;
+	i->disk_size = i->f.size;
+	iofile_init(&i->io, v->pages, icache_io_ops(v));
+	inode_ordered_init(i);
+	if (uses_map(i))
+		err = filemap_init(
+			&i->map, v, &inode_map_ops, i->ino, i->csum_seed, i->f.i_block, extents);
+	else
+		filemap_init_empty(&i->map, v, &inode_map_ops, i->ino, i->csum_seed, extents);
+	i->map.metadata_data = !inode_is(i, S_IFREG) || inode_state(i, INODE_EA);
+	i->map.size_blocks_hint = div_up(i->size, v->sb.block_size);
+	return err;
+}
+
+void inode_teardown(struct inode *i)
+{
+	journal_release_inode(i->volume->journal, &i->ordered);
+	iofile_fini(&i->io);
+	filemap_fini(&i->map);
+	acl_cache_drop(i);
+}
+
+static const char *fields_problem(const struct inode *i, bool special)
+{
+	const struct volume *v = i->volume;
+	const struct inode_fields *f = &i->f;
+	u64 max = filemap_max_bytes(v, f->flags & EXT4_EXTENTS_FL);
+
+	if (!inode_mode_is_known(f->mode) && !(special && f->mode == 0))
+		return "unknown file type";
+	if (f->size > INT64_MAX || ((S_ISREG(f->mode) || S_ISDIR(f->mode)) && f->size > max))
+		return "impossible size";
+	if (f->flags & EXT4_INLINE_DATA_FL && f->flags & EXT4_EXTENTS_FL)
+		return "both inline data and extents";
+	if (f->flags & EXT4_INLINE_DATA_FL && !super_has_inline_data(&v->sb))
+		return "inline data without the feature";
+	if (f->flags & EXT4_EXTENTS_FL && !super_has_extents(&v->sb))
+		return "extents without the feature";
+	if (f->flags & EXT4_CASEFOLD_FL && !super_has_casefold(&v->sb))
+		return "casefold without the feature";
+	if (f->flags & EXT4_EA_INODE_FL && !super_has_ea_inode(&v->sb))
+		return "an attribute value without the feature";
+	if (S_ISLNK(f->mode) && f->flags & (EXT4_IMMUTABLE_FL | EXT4_APPEND_FL))
+		return "an immutable symlink";
+	return NULL;
+}
+
+static int check(struct inode *i, bool special)
+{
+	struct volume *v = i->volume;
+	const char *problem = fields_problem(i, special);
+
+	if (!problem && i->f.file_acl && !space_range_valid(v, i->ino, i->f.file_acl, 1))
+		problem = "attribute block outside the data area";
+	if (problem)
+		return volume_error(v, ERR(EUCLEAN), i->ino, 0, "%s; run e2fsck", problem);
+	if (i->f.links == 0 && !special)
+		return -ESTALE;
+	return 0;
+}
+
+static int unpack(struct inode *i)
+{
+	struct volume *v = i->volume;
+	const char *why = "";
+	struct buf *b;
+	void *raw;
+	int err = inode_raw(i, &b, &raw);
+
+	if (err)
+		return err;
+	err = inode_unpack(&v->sb, i->ino, raw, &i->f, &why);
+	if (err)
+		err = volume_error(v, err, i->ino, b->pblk, "%s; run e2fsck", why);
+	buf_put(b);
+	return err;
+}
+
+int inode_load(struct inode *i, bool special)
+{
+	int err = unpack(i);
+
+	if (!err)
+		err = check(i, special);
+	if (err)
+		return err;
+	i->csum_seed = inode_csum_seed(&i->volume->sb, i->ino, i->f.generation);
+	if (i->f.flags & EXT4_EA_INODE_FL)
+		atomic_or(&i->state, INODE_EA);
+	err = inode_setup(i);
+	if (err)
+		inode_teardown(i);
+	return err;
+}

@@ -1,0 +1,90 @@
+/* Writing the raw inode into its table block, in the caller's handle. */
+#include "base/err.h"
+#include "inode/inode_priv.h"
+
+#include <string.h>
+
+/* A table block holds many inodes, each verified on its own when it is read. */
+static int table_block_verify(const struct super_info *sb, const void *data, pblk_t pblk,
+	const struct buf_ctx *ctx, const char **why)
+{
+	return 0;
+}
+
+const struct buf_type inode_table_type = {.name = "inode table", .verify = table_block_verify};
+
+int inode_raw(struct inode *i, struct buf **b, void **raw)
+{
+	struct volume *v = i->volume;
+	struct buf_ctx ctx = {.csum_seed = v->sb.csum_seed};
+	pblk_t pblk;
+	u32 offset;
+	int err = space_inode_location(v, i->ino, &pblk, &offset);
+
+	if (!err)
+		err = buf_read(v->bcache, pblk, &inode_table_type, &ctx, b);
+	if (!err)
+		*raw = (*b)->data + offset;
+	return err;
+}
+
+/* raw_lock keeps two writers of this inode apart, and its fields still while they are packed. */
+static void pack(struct inode *i, void *raw)
+{
+	const struct super_info *sb = &i->volume->sb;
+
+	os_mutex_lock(&i->raw_lock);
+	if (inode_state(i, INODE_BLANK)) {
+		memset(raw, 0, sb->inode_size);
+		atomic_and(&i->state, ~(u32)INODE_BLANK);
+	}
+	inode_pack(sb, &i->f, raw);
+	inode_csum_set(sb, i->ino, raw);
+	os_mutex_unlock(&i->raw_lock);
+}
+
+int inode_dirty(struct handle *h, struct inode *i)
+{
+	struct buf *b;
+	void *raw;
+	int err = inode_raw(i, &b, &raw);
+
+	if (err)
+		return err;
+	err = buf_write_access(h, b);
+	if (!err) {
+		pack(i, raw);
+		err = buf_dirty(h, b);
+		atomic_store_rel(&i->sync_tid, handle_tid(h));
+	}
+	buf_put(b);
+	return err;
+}
+
+static struct inode *inode_of_map(struct filemap *fm)
+{
+	return container_of(fm, struct inode, map);
+}
+
+/* Under fm->lock: i_block follows the root, so that packing needs no map lock. */
+static int map_dirty(struct handle *h, struct filemap *fm)
+{
+	struct inode *i = inode_of_map(fm);
+
+	os_mutex_lock(&i->raw_lock);
+	memcpy(i->f.i_block, fm->root, sizeof(fm->root));
+	os_mutex_unlock(&i->raw_lock);
+	atomic_store_rel(&i->datasync_tid, handle_tid(h));
+	return inode_dirty(h, i);
+}
+
+static void map_add_blocks(struct filemap *fm, s64 blocks)
+{
+	struct inode *i = inode_of_map(fm);
+
+	os_mutex_lock(&i->raw_lock);
+	i->f.blocks += (u64)(blocks * (s64)(i->volume->sb.block_size / 512));
+	os_mutex_unlock(&i->raw_lock);
+}
+
+const struct filemap_ops inode_map_ops = {.dirty = map_dirty, .add_blocks = map_add_blocks};
