@@ -7,7 +7,7 @@
 #include "base/trace.h"
 #include "journal/journal_locks.h"
 #include "journal/txn_priv.h"
-#include "disk/jbd2_format.h"
+#include "disk/jbd2.h"
 #include "os/mem.h"
 
 #include <stdlib.h>
@@ -98,7 +98,7 @@ static int read_log_copy(struct journal *j, u32 log_block, bool escaped, void *o
 	if (!err)
 		err = dev_read(j->p.log_dev, pblk * j->block_size, out, j->block_size);
 	if (!err && escaped)
-		*(struct be32 *)out = cpu_to_be32(JBD2_MAGIC);
+		jbd2_unescape(out);
 	return err;
 }
 

@@ -1,7 +1,7 @@
 /* What a commit writes to the log: revoke blocks, descriptors with their data, the record. */
 #include "base/crc.h"
 #include "base/trace.h"
-#include "disk/jbd2_format.h"
+#include "disk/jbd2.h"
 #include "journal/journal_locks.h"
 #include "journal/txn_priv.h"
 #include "os/clock.h"
@@ -18,30 +18,28 @@ struct logger {
 	u32 v1_crc;
 };
 
-static u32 tail_size(const struct journal *j)
+static u32 incompat(const struct journal *j)
 {
-	return j->csum >= JOURNAL_CSUM_V2 ? sizeof(struct jbd2_block_tail) : 0;
-}
+	u32 bits = j->is_64bit ? JBD2_FEATURE_INCOMPAT_64BIT : 0;
 
-static u32 tag_size(const struct journal *j)
-{
-	if (j->csum == JOURNAL_CSUM_V3)
-		return sizeof(struct jbd2_tag_v3);
-	return sizeof(struct jbd2_tag_old) - (j->is_64bit ? 0 : 4) +
-	       (j->csum == JOURNAL_CSUM_V2 ? 2 : 0);
+	if (j->csum == JOURNAL_CSUM_V2)
+		bits |= JBD2_FEATURE_INCOMPAT_CSUM_V2;
+	else if (j->csum == JOURNAL_CSUM_V3)
+		bits |= JBD2_FEATURE_INCOMPAT_CSUM_V3;
+	return bits;
 }
 
 /* JB-13, and never more than a batch holds: a descriptor is ready when its last block is. */
 u32 commit_tags_per_block(const struct journal *j)
 {
-	u32 tag = tag_size(j), tags = 1;
-	u32 space = j->block_size - sizeof(struct jbd2_header) - 16 - tag;
+	return min_of(
+		jbd2_tags_per_block(j->block_size, incompat(j)), batch_group_max(j->commit_io) - 1);
+}
 
-	while (space >= tag + 16 + tail_size(j)) {
-		space -= tag;
-		tags++;
-	}
-	return min_of(tags, batch_group_max(j->commit_io) - 1);
+u32 commit_revokes_per_block(const struct journal *j)
+{
+	return (j->block_size - (u32)sizeof(struct jbd2_revoke) - jbd2_tail_size(incompat(j))) /
+	       jbd2_record_size(incompat(j));
 }
 
 static int log_block(struct logger *l, u8 **block)
@@ -58,26 +56,20 @@ static int log_block(struct logger *l, u8 **block)
 
 static void put_header(const struct journal *j, const struct txn *t, void *block, u32 type)
 {
-	struct jbd2_header *h = block;
-
 	memset(block, 0, j->block_size);
-	h->h_magic = cpu_to_be32(JBD2_MAGIC);
-	h->h_blocktype = cpu_to_be32(type);
-	h->h_sequence = cpu_to_be32(t->seq);
+	jbd2_header_set(block, type, t->seq);
 }
 
 static void put_tail(const struct journal *j, u8 *block)
 {
-	struct jbd2_block_tail *tail = (void *)(block + j->block_size - sizeof(*tail));
-
-	if (tail_size(j))
-		tail->t_checksum = cpu_to_be32(crc32c(j->csum_seed, block, j->block_size));
+	if (j->csum >= JOURNAL_CSUM_V2)
+		jbd2_tail_csum_set(j->csum_seed, block, j->block_size);
 }
 
 static int write_revokes(struct logger *l)
 {
 	struct journal *j = l->j;
-	u32 size = j->is_64bit ? 8 : 4;
+	u32 size = jbd2_record_size(incompat(j));
 	pblk_t pblk;
 	bool more = revoke_pop(j, l->t->tid, &pblk);
 
@@ -127,51 +119,22 @@ static void stage(struct journal *j, struct buf *b, struct buf_join *join, u32 p
 	b->frozen = NULL;
 	join->log_block = pos;
 	atomic_or(&join->flags, JOIN_STAGED);
-	if (((struct be32 *)block)->raw == cpu_to_be32(JBD2_MAGIC).raw) {
-		((struct be32 *)block)->raw = 0;
+	if (jbd2_must_escape(block)) {
+		jbd2_escape(block);
 		atomic_or(&join->flags, JOIN_ESCAPED);
 	}
 	os_mutex_unlock(&b->lock);
 	TRACE("commit_stage", b->pblk, pos);
 }
 
-static u32 tag_csum(const struct logger *l, const u8 *block)
-{
-	struct be32 seq = cpu_to_be32(l->t->seq);
-	u32 crc = crc32c(l->j->csum_seed, &seq, sizeof(seq));
-
-	return crc32c(crc, block, l->j->block_size);
-}
-
-static void put_tag(const struct logger *l, u8 *at, pblk_t pblk, u32 flags, u32 csum)
+/* One data block of a group; *offset is where the descriptor's tags end. */
+static int write_data_block(struct logger *l, u8 *descriptor, u32 *offset)
 {
 	struct journal *j = l->j;
-
-	if (j->csum == JOURNAL_CSUM_V3) {
-		struct jbd2_tag_v3 *tag = (void *)at;
-
-		tag->t_blocknr = cpu_to_be32((u32)pblk);
-		tag->t_flags = cpu_to_be32(flags);
-		tag->t_blocknr_high = cpu_to_be32(j->is_64bit ? (u32)(pblk >> 32) : 0);
-		tag->t_checksum = cpu_to_be32(csum);
-	} else {
-		struct jbd2_tag_old *tag = (void *)at;
-
-		tag->t_blocknr = cpu_to_be32((u32)pblk);
-		tag->t_checksum = cpu_to_be16(j->csum == JOURNAL_CSUM_V2 ? (u16)csum : 0);
-		tag->t_flags = cpu_to_be16((u16)flags);
-		if (j->is_64bit)
-			tag->t_blocknr_high = cpu_to_be32((u32)(pblk >> 32));
-	}
-}
-
-/* One data block of a group; *used is where its tag goes in the descriptor. */
-static int write_data_block(struct logger *l, u8 *descriptor, u32 *used, bool first, bool last)
-{
-	struct journal *j = l->j;
-	u32 pos = l->pos, flags = (first ? 0 : JBD2_FLAG_SAME_UUID) | (last ? JBD2_FLAG_LAST : 0);
+	u32 pos = l->pos;
 	struct buf_join *join;
 	struct buf *b = next_dirty(l, &join);
+	struct jbd2_tag tag = {.blocknr = b->pblk};
 	u8 *block;
 	int err = log_block(l, &block);
 
@@ -179,17 +142,17 @@ static int write_data_block(struct logger *l, u8 *descriptor, u32 *used, bool fi
 		return err;
 	stage(j, b, join, pos, block);
 	if (join->flags & JOIN_ESCAPED)
-		flags |= JBD2_FLAG_ESCAPE;
-	put_tag(l, descriptor + *used, b->pblk, flags,
-		j->csum >= JOURNAL_CSUM_V2 ? tag_csum(l, block) : 0);
-	*used += tag_size(j) + (first ? 16 : 0);
+		tag.flags |= JBD2_FLAG_ESCAPE;
+	if (j->csum >= JOURNAL_CSUM_V2)
+		tag.checksum = jbd2_tag_csum(j->csum_seed, l->t->seq, block, j->block_size);
+	BUG_ON(!jbd2_tag_put(descriptor, j->block_size, incompat(j), offset, &tag));
 	return 0;
 }
 
 static int write_group(struct logger *l)
 {
 	struct journal *j = l->j;
-	u32 n = min_of(l->left, j->tags_per_block), used = sizeof(struct jbd2_header), i;
+	u32 n = min_of(l->left, j->tags_per_block), offset = 0, i;
 	u8 *descriptor;
 	int err;
 
@@ -199,12 +162,15 @@ static int write_group(struct logger *l)
 		return err;
 	put_header(j, l->t, descriptor, JBD2_DESCRIPTOR);
 	for (i = 0; i < n && !err; i++)
-		err = write_data_block(l, descriptor, &used, i == 0, i + 1 == n);
+		err = write_data_block(l, descriptor, &offset);
+	if (err)
+		return err;
+	jbd2_tag_finish(descriptor, incompat(j), offset);
 	put_tail(j, descriptor);
 	if (j->csum == JOURNAL_CSUM_V1) /* the group lies in one piece */
 		l->v1_crc = crc32_be(l->v1_crc, descriptor, (size_t)(n + 1) * j->block_size);
 	l->left -= n;
-	return err;
+	return 0;
 }
 
 /* JB-32: the journal superblock points at the first transaction before that is committed. */
@@ -277,7 +243,7 @@ int commit_write_record(struct journal *j, struct txn *t)
 		c->c_chksum_size = 4;
 		c->c_chksum[0] = cpu_to_be32(t->v1_crc);
 	} else if (j->csum >= JOURNAL_CSUM_V2) {
-		c->c_chksum[0] = cpu_to_be32(crc32c(j->csum_seed, c, j->block_size));
+		jbd2_commit_csum_set(j->csum_seed, c, j->block_size);
 	}
 	TRACE("commit_record", t->seq, pblk);
 	err = dev_write(j->p.log_dev, pblk * j->block_size, c, j->block_size, flags);

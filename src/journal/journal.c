@@ -88,11 +88,9 @@ void journal_destroy(struct journal *j)
 /* JB-3: the largest transaction, so that two of them and a backlog always fit. */
 static void size_transactions(struct journal *j)
 {
-	u32 tail = j->csum >= JOURNAL_CSUM_V2 ? 4 : 0;
-
 	j->max_log = (j->log_end - j->log_first) / 4;
 	j->tags_per_block = commit_tags_per_block(j);
-	j->revokes_per_block = (j->block_size - 16 - tail) / (j->is_64bit ? 8 : 4);
+	j->revokes_per_block = commit_revokes_per_block(j);
 	j->max_credits = j->max_log - 2 - (u32)div_up(j->max_log, j->tags_per_block);
 }
 

@@ -78,6 +78,7 @@ void journal_request_locked(struct journal *j, tid_nr tid);
 /* --- commit.c, commit_log.c --- */
 
 u32 commit_tags_per_block(const struct journal *j);
+u32 commit_revokes_per_block(const struct journal *j);
 
 void commit_main(void *journal);
 /* Revoke blocks, descriptors, data; waits for all of it. Commit thread, state COMMIT. */

@@ -3,6 +3,7 @@
 #include "base/crc.h"
 #include "base/err.h"
 #include "base/util.h"
+#include "journal/txn_priv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -304,4 +305,17 @@ tid_nr fx_op(struct fixture *f, u32 n, u32 count, u64 value)
 	tid = handle_tid(&h);
 	assert_int_equal(handle_stop(&h), 0);
 	return tid;
+}
+
+void fx_checkpoint(struct fixture *f)
+{
+	struct journal *j = f->j;
+
+	os_mutex_lock(&j->lock);
+	while (j->log_used) {
+		assert_false(journal_aborted(j));
+		checkpoint_kick_locked(j, 0);
+		os_cond_wait(&j->state_cond, &j->lock);
+	}
+	os_mutex_unlock(&j->lock);
 }

@@ -17,9 +17,9 @@
 #include "journal/journal.h"
 
 #define FX_BLOCK_SIZE 1024u
-#define FX_BLOCKS 8192u
+#define FX_BLOCKS 4096u
 #define FX_LOG_PBLK 64u /* first block of the journal */
-#define FX_META 4096u	/* first block that tests use as metadata */
+#define FX_META 2048u	/* first block that tests use as metadata */
 
 struct fixture_options {
 	u32 log_blocks;	      /* with the superblock; default 1024 */
@@ -75,6 +75,8 @@ void fx_set(struct fixture *f, struct handle *h, u32 n, u64 value);
 u64 fx_get(struct fixture *f, u32 n);
 /* One handle that sets blocks n..n+count-1 to value; returns its tid. */
 tid_nr fx_op(struct fixture *f, u32 n, u32 count, u64 value);
+/* Brings everything committed home without committing anything. */
+void fx_checkpoint(struct fixture *f);
 
 u32 fx_be32(const void *p, size_t offset);
 void fx_put_be32(void *p, size_t offset, u32 value);
