@@ -30,17 +30,10 @@ static int padding_verify(const struct super_info *sb, const void *data, u32 use
 	return ERR(EUCLEAN);
 }
 
-static u32 blocks_in_group(const struct super_info *sb, group_nr nr)
-{
-	u64 first = sb->first_data_block + (u64)nr * sb->blocks_per_group;
-
-	return (u32)min_of((u64)sb->blocks_per_group, sb->blocks_count - first);
-}
-
 static int block_bitmap_verify(const struct super_info *sb, const void *data, pblk_t pblk,
 	const struct buf_ctx *ctx, const char **why)
 {
-	return padding_verify(sb, data, blocks_in_group(sb, ctx->arg), why);
+	return padding_verify(sb, data, super_group_blocks(sb, ctx->arg), why);
 }
 
 static int inode_bitmap_verify(const struct super_info *sb, const void *data, pblk_t pblk,
@@ -196,7 +189,7 @@ int group_load_buddy(struct space *sp, struct group *g)
 	b = buddy_create(group_blocks(sp, g->idx.nr));
 	if (!b)
 		return ERR(ENOMEM);
-	if (group_uninit(sp, g, GROUP_BLOCK_UNINIT)) {
+	if (group_uninit(sp, g, EXT4_BG_BLOCK_UNINIT)) {
 		err = buddy_from_nothing(sp, g, b);
 	} else {
 		err = group_load_block_bitmap(sp, g);
@@ -270,7 +263,7 @@ static int init_block_bitmap(struct handle *h, struct space *sp, struct group *g
 	free = used - bits_weight(b->data, 0, used);
 	delta = (s64)free - g->free_blocks;
 	group_desc_set_free_clusters(sp->sb, group_desc(sp, g), free);
-	clear_flag(sp, g, GROUP_BLOCK_UNINIT);
+	clear_flag(sp, g, EXT4_BG_BLOCK_UNINIT);
 	counter_add(&sp->free_blocks, delta);
 	counter_add(&sp->avail, delta);
 	return group_dirty_blocks(h, sp, g);
@@ -285,7 +278,7 @@ int group_write_blocks(struct handle *h, struct space *sp, struct group *g)
 	err = buf_write_access(h, group_desc_buf(sp, g));
 	if (err)
 		return err;
-	if (group_uninit(sp, g, GROUP_BLOCK_UNINIT))
+	if (group_uninit(sp, g, EXT4_BG_BLOCK_UNINIT))
 		return init_block_bitmap(h, sp, g);
 	err = group_load_block_bitmap(sp, g);
 	return err ? err : buf_write_access(h, g->bbuf);
@@ -305,7 +298,7 @@ static int init_inode_bitmap(struct handle *h, struct space *sp, struct group *g
 	buf_put(g->ibuf);
 	g->ibuf = b;
 	group_loaded_locked(sp, g);
-	clear_flag(sp, g, GROUP_INODE_UNINIT);
+	clear_flag(sp, g, EXT4_BG_INODE_UNINIT);
 	return group_dirty_inodes(h, sp, g);
 }
 
@@ -318,7 +311,7 @@ int group_write_inodes(struct handle *h, struct space *sp, struct group *g)
 	err = buf_write_access(h, group_desc_buf(sp, g));
 	if (err)
 		return err;
-	if (group_uninit(sp, g, GROUP_INODE_UNINIT))
+	if (group_uninit(sp, g, EXT4_BG_INODE_UNINIT))
 		return init_inode_bitmap(h, sp, g);
 	err = group_load_inode_bitmap(sp, g);
 	return err ? err : buf_write_access(h, g->ibuf);

@@ -13,7 +13,7 @@ u32 block_bit(const struct space *sp, pblk_t pblk)
 
 pblk_t group_first_block(const struct space *sp, group_nr nr)
 {
-	return sp->sb->first_data_block + (u64)nr * sp->blocks_per_group;
+	return super_group_first_block(sp->sb, nr);
 }
 
 u32 group_blocks(const struct space *sp, group_nr nr)

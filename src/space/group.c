@@ -38,7 +38,9 @@ int group_find(struct space *sp, group_nr nr, struct group **out)
 
 	if (nr >= sp->group_count)
 		return ERR(EUCLEAN);
-	err = gdt_load(sp, nr / sp->descs_per_block, &gb);
+	err = gdt_load_flex(sp, nr); /* what other groups keep in this one must be known */
+	if (!err)
+		err = gdt_load(sp, nr / sp->descs_per_block, &gb);
 	if (err)
 		return err;
 	*out = &gb->groups[nr % sp->descs_per_block];

@@ -81,7 +81,7 @@ static int prepare(struct inode_pick *p, struct group *g, u32 *index)
 	*index = sp->inodes_per_group;
 	if (group_is(g, GROUP_BAD_INODES) || !g->free_inodes)
 		return 0;
-	if (!group_uninit(sp, g, GROUP_INODE_UNINIT)) {
+	if (!group_uninit(sp, g, EXT4_BG_INODE_UNINIT)) {
 		err = group_load_inode_bitmap(sp, g);
 		if (err)
 			return err;
@@ -93,7 +93,7 @@ static int prepare(struct inode_pick *p, struct group *g, u32 *index)
 	if (!err)
 		*index = pick_index(p, g);
 	/* AL-7: a group with inodes in use has a real block bitmap. */
-	if (!err && group_uninit(sp, g, GROUP_BLOCK_UNINIT))
+	if (!err && group_uninit(sp, g, EXT4_BG_BLOCK_UNINIT))
 		err = group_write_blocks(p->h, sp, g);
 	return err;
 }
@@ -172,7 +172,7 @@ int space_inode_free(struct handle *h, struct volume *v, ino_nr ino, bool dir)
 	if (err)
 		return err;
 	group_lock(g);
-	if (group_uninit(sp, g, GROUP_INODE_UNINIT))
+	if (group_uninit(sp, g, EXT4_BG_INODE_UNINIT))
 		err = group_bad_locked(
 			sp, g, GROUP_BAD_INODES, -EUCLEAN, "freeing an inode never used");
 	if (!err)
@@ -191,7 +191,7 @@ static int in_use_locked(struct space *sp, struct group *g, u32 index)
 	struct ext4_group_desc *d = group_desc(sp, g);
 	int err;
 
-	if (group_uninit(sp, g, GROUP_INODE_UNINIT))
+	if (group_uninit(sp, g, EXT4_BG_INODE_UNINIT))
 		return 0;
 	err = group_load_inode_bitmap(sp, g);
 	if (err || !bit_test(g->ibuf->data, index))

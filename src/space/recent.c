@@ -51,29 +51,33 @@ static void expire(struct recent_inodes *r, u64 now)
 	}
 }
 
-static struct recent *find(
-	const struct recent_inodes *r, ino_nr ino, struct rb_node **parent, struct rb_node ***link)
+static struct recent *find(const struct recent_inodes *r, ino_nr ino)
 {
-	struct rb_node **at = (struct rb_node **)&r->root.node;
+	struct rb_node *n = r->root.node;
 
-	*parent = NULL;
-	while (*at) {
-		struct recent *e = rb_entry(*at, struct recent, node);
+	while (n && rb_entry(n, struct recent, node)->ino != ino)
+		n = ino < rb_entry(n, struct recent, node)->ino ? n->left : n->right;
+	return n ? rb_entry(n, struct recent, node) : NULL;
+}
 
-		if (e->ino == ino)
-			return e;
-		*parent = *at;
-		at = ino < e->ino ? &e->node.left : &e->node.right;
+static void link_recent(struct recent_inodes *r, struct recent *e)
+{
+	struct rb_node **link = &r->root.node, *parent = NULL;
+
+	while (*link) {
+		parent = *link;
+		link = e->ino < rb_entry(parent, struct recent, node)->ino ? &parent->left
+									   : &parent->right;
 	}
-	*link = at;
-	return NULL;
+	rb_insert(&r->root, parent, link, &e->node);
+	list_add_tail(&r->fifo, &e->fifo);
+	r->count++;
 }
 
 /* Out of memory only means that the number may be reused early. */
 void recent_add(struct recent_inodes *r, ino_nr ino)
 {
 	struct recent *e = os_alloc(sizeof(*e)), *old;
-	struct rb_node *parent, **link;
 	u64 now = os_clock_mono();
 
 	if (!e)
@@ -82,25 +86,20 @@ void recent_add(struct recent_inodes *r, ino_nr ino)
 	e->expires_ns = now + REUSE_DELAY_NS;
 	os_mutex_lock(&r->lock);
 	expire(r, now);
-	old = find(r, ino, &parent, &link);
-	if (old) {
+	old = find(r, ino);
+	if (old)
 		drop(r, old);
-		find(r, ino, &parent, &link);
-	}
-	rb_insert(&r->root, parent, link, &e->node);
-	list_add_tail(&r->fifo, &e->fifo);
-	r->count++;
+	link_recent(r, e);
 	os_mutex_unlock(&r->lock);
 }
 
 bool recent_contains(struct recent_inodes *r, ino_nr ino)
 {
-	struct rb_node *parent, **link;
 	bool found;
 
 	os_mutex_lock(&r->lock);
 	expire(r, os_clock_mono());
-	found = find(r, ino, &parent, &link) != NULL;
+	found = find(r, ino) != NULL;
 	os_mutex_unlock(&r->lock);
 	return found;
 }

@@ -22,8 +22,8 @@ static void space_init(struct space *sp, struct volume *v)
 	sp->blocks_per_group = sb->blocks_per_group;
 	sp->inodes_per_group = sb->inodes_per_group;
 	sp->descs_per_block = sb->descs_per_block;
-	sp->gdt_count = (u32)div_up(sp->group_count, sp->descs_per_block);
-	sp->itable_blocks = (u32)div_up((u64)sb->inodes_per_group * sb->inode_size, sb->block_size);
+	sp->gdt_count = sb->gdt_blocks;
+	sp->itable_blocks = sb->itable_blocks;
 	sp->flex_log = super_has_flex_bg(sb) ? min_of((u32)sb->log_groups_per_flex, 7u) : 0;
 	sp->has_csum = super_has_metadata_csum(sb) || super_has_gdt_csum(sb);
 	sp->reserved_root = min_of(sb->r_blocks_count, blocks);
@@ -116,8 +116,8 @@ static int sum_loaded(struct space *sp, struct totals *t)
 
 static bool super_counts(struct space *sp, struct totals *t)
 {
-	t->blocks = ext4_super_free_blocks(volume_super(sp->v));
-	t->inodes = ext4_super_free_inodes(volume_super(sp->v));
+	t->blocks = sp->sb->free_blocks_hint;
+	t->inodes = sp->sb->free_inodes_hint;
 	return t->blocks <= sp->sb->blocks_count && t->inodes <= sp->sb->inodes_count;
 }
 
@@ -207,8 +207,12 @@ void space_counts(struct volume *v, struct space_counts *out)
 void space_store_counts(struct volume *v)
 {
 	struct space *sp = v->space;
+	struct ext4_super *s = volume_super(v);
+	u64 blocks = positive(counter_sum(&sp->free_blocks));
 
 	ASSERT(os_mutex_held(&v->super_lock));
-	ext4_super_set_free_blocks(volume_super(v), positive(counter_sum(&sp->free_blocks)));
-	ext4_super_set_free_inodes(volume_super(v), (u32)positive(counter_sum(&sp->free_inodes)));
+	s->s_free_blocks_count_lo = cpu_to_le32((u32)blocks);
+	if (super_has_64bit(sp->sb))
+		s->s_free_blocks_count_hi = cpu_to_le32((u32)(blocks >> 32));
+	s->s_free_inodes_count = cpu_to_le32((u32)positive(counter_sum(&sp->free_inodes)));
 }

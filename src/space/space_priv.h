@@ -9,6 +9,8 @@
 #ifndef SPACE_SPACE_PRIV_H
 #define SPACE_SPACE_PRIV_H
 
+#include "base/err.h"
+#include "base/trace.h"
 #include "disk/group.h"
 #include "space/buddy.h"
 #include "space/counter.h"
@@ -130,9 +132,9 @@ int gdt_load(struct space *sp, u32 index, struct gdt_block **out);
 /* Loads the nearest descriptor block not loaded yet, counted from group nr; false: none is left. */
 bool gdt_load_next(struct space *sp, group_nr nr);
 int gdt_load_flex(struct space *sp, group_nr nr); /* those of nr's whole flex group */
-struct group_desc *group_desc(const struct space *sp, const struct group *g);
+struct ext4_group_desc *group_desc(const struct space *sp, const struct group *g);
 struct buf *group_desc_buf(const struct space *sp, const struct group *g);
-void group_desc_changed(struct space *sp, struct group *g); /* checksum, cached copies, index */
+void group_desc_changed(struct space *sp, struct group *g); /* checksum and cached copies */
 void group_lock(struct group *g);
 bool group_trylock(struct group *g);
 void group_unlock(struct space *sp, struct group *g); /* also evicts what is over the bound */
@@ -141,6 +143,8 @@ bool group_is(const struct group *g, u32 flags);
 int group_bad_locked(struct space *sp, struct group *g, u32 flags, int err, const char *why);
 void group_index_locked(struct space *sp, struct group *g);
 void group_drop_all(struct space *sp);
+void group_loaded_locked(
+	struct space *sp, struct group *g); /* something was loaded: evictable later */
 
 /* bitmap.c: loading and changing bitmaps. Caller holds the group's lock. */
 extern const struct buf_type gdt_buf_type, block_bitmap_buf_type, inode_bitmap_buf_type;
@@ -152,7 +156,7 @@ int group_write_blocks(struct handle *h, struct space *sp, struct group *g);
 int group_write_inodes(struct handle *h, struct space *sp, struct group *g);
 /* Seals both and marks them dirty. */
 int group_dirty_blocks(struct handle *h, struct space *sp, struct group *g);
-int group_dirty_inodes(struct handle *h, struct space *sp, struct group *g, bool blocks);
+int group_dirty_inodes(struct handle *h, struct space *sp, struct group *g);
 bool group_uninit(const struct space *sp, const struct group *g, u16 flag);
 int group_set_blocks(struct handle *h, struct space *sp, struct group *g, u32 start, u32 len);
 int group_clear_blocks(struct handle *h, struct space *sp, struct group *g, u32 start, u32 len);
@@ -178,6 +182,7 @@ int search_blocks(struct search *s);
 int search_exact(struct search *s);
 
 /* prealloc.c */
+bool window_is_small(const struct alloc_request *req);
 u32 window_want(const struct space *sp, const struct alloc_request *req);
 /* Takes from the window if it covers lblk. > 0: not covered. Caller holds pa->lock. */
 int window_take(struct handle *h, struct space *sp, struct prealloc *pa,
@@ -188,6 +193,9 @@ void window_clear(struct space *sp, struct prealloc *pa);
 /* Gives back the blocks of all windows it can lock; true if there were any. */
 bool windows_reclaim(struct space *sp, u32 keep);
 void prealloc_lock(struct prealloc *pa);
+
+/* alloc.c */
+u64 space_floor(const struct space *sp, u32 flags);
 
 /* free.c */
 void batches_destroy(struct space *sp);

@@ -1,0 +1,28 @@
+/* The truth about an image's bitmaps as dumpe2fs prints it, for comparison. */
+#ifndef TESTS_SPACE_MODEL_H
+#define TESTS_SPACE_MODEL_H
+
+#include "fixture/volume_fixture.h"
+
+struct model {
+	u8 *block; /* 0 free, 1 used, 2 freed but not committed */
+	u8 *inode; /* by number; 0 free, 1 used */
+	u64 blocks, free_blocks;
+	u32 inodes, free_inodes, dirs;
+};
+
+/* Reads the image (not mounted). */
+void model_read(struct model *m, struct fixture *f);
+void model_free(struct model *m);
+/* The image must be exactly what m says; freed blocks count as free. */
+void model_compare(const struct model *m, struct fixture *f);
+
+/* Asserts the range's state and sets it. */
+void model_move(struct model *m, pblk_t pblk, u32 len, u8 from, u8 to);
+/* Freed blocks become free. */
+void model_commit(struct model *m);
+
+u32 rnd(u32 n); /* deterministic */
+void rnd_seed(u64 seed);
+
+#endif
