@@ -10,6 +10,11 @@
  * was submitted after its completion completes; FUA makes that one write
  * durable at completion; PREFLUSH acts as a flush completed before the write.
  *
+ * What a queue can't start at once, because its depth is used up, waits in it
+ * and starts when it is reaped: submitting never blocks for that, callbacks
+ * may submit, and a caller must reap until its requests are complete. A thread
+ * does not end while requests that it submitted are in flight.
+ *
  * Layers (partition, overlay, record, fault) are devices that own or borrow a
  * lower device; see the header of each.
  */
@@ -28,24 +33,26 @@ enum { DEV_FUA = 1, DEV_PREFLUSH = 2 };
 
 struct dev_req {
 	enum dev_op op;
-	u32 flags;		 /* DEV_FUA | DEV_PREFLUSH; writes and write-zeroes only */
-	u64 offset;		 /* bytes, multiple of info.block_size */
-	u64 len;		 /* bytes, multiple of info.block_size; equals the iov total */
-	struct iovec *iov;	 /* read, write; stays valid until completion */
+	u32 flags;	   /* DEV_FUA | DEV_PREFLUSH; writes and write-zeroes only */
+	u64 offset;	   /* bytes, multiple of info.block_size */
+	u64 len;	   /* bytes, multiple of info.block_size; equals the iov total */
+	struct iovec *iov; /* read, write; stays valid until completion */
 	unsigned iov_count;
-	int result;		 /* 0 or negative errno; short transfers never happen */
-	void (*done)(struct dev_req *); /* may be NULL; may submit to the queue that reaps it */
-	struct list node;	 /* free for the device while in flight */
-	void *priv[2];		 /* likewise: layers keep their state here */
+	int result; /* 0 or negative errno; short transfers never happen */
+	/* May be NULL; may submit to the queue that reaps it, but not reap it; may free the
+	 * request. */
+	void (*done)(struct dev_req *);
+	struct list node; /* free for the device while in flight */
+	void *priv[2];	  /* likewise: layers keep their state here */
 };
 
 struct dev_info {
-	u64 size;	    /* bytes */
-	u32 block_size;	    /* logical block size: unit of offset and len */
-	u32 mem_align;	    /* alignment of memory that avoids a bounce copy */
+	u64 size;	/* bytes */
+	u32 block_size; /* logical block size: unit of offset and len */
+	u32 mem_align;	/* alignment of memory that avoids a bounce copy */
 	bool read_only;
 	bool volatile_cache; /* false: flush is a no-op */
-	bool can_fua;	    /* false: the device emulates FUA by a flush */
+	bool can_fua;	     /* false: the device emulates FUA by a flush */
 	bool can_discard;
 	bool can_write_zeroes; /* false: it writes zero buffers itself */
 };
@@ -53,32 +60,42 @@ struct dev_info {
 struct dev;
 struct dev_queue;
 
+/* For those who write a device: see dev/dev_driver.h. Nothing here is called by others. */
 struct dev_ops {
 	const char *name;
-	/* The queue struct starts with struct dev_queue. */
+	/* The queue struct starts with struct dev_queue; dev.c fills that part. */
 	int (*queue_create)(struct dev *dev, unsigned depth, struct dev_queue **out);
 	void (*queue_destroy)(struct dev_queue *q); /* nothing in flight */
-	/* Takes all n; blocks only if the queue's depth is exceeded (then reaps). */
+	/* Takes all n valid requests, of which no more than depth are ever active. Runs no
+	 * callback. */
 	void (*submit)(struct dev_queue *q, struct dev_req **reqs, unsigned n);
-	/* Waits for at least min completions (or deadline_ns, 0 = none); returns how many ran. */
-	int (*reap)(struct dev_queue *q, unsigned min, u64 deadline_ns);
+	/*
+	 * Waits until min of the active requests are complete, or deadline_ns (0 =
+	 * none) has passed; 0 only collects. Hands each to dev_queue_complete.
+	 */
+	void (*reap)(struct dev_queue *q, unsigned min, u64 deadline_ns);
 	int (*resize)(struct dev *dev, u64 size); /* optional */
 	void (*close)(struct dev *dev);
 };
 
+/* All fields: no lock, the queue's thread; the first three may be read by layers. */
 struct dev_queue {
 	struct dev *dev;
 	unsigned depth;
-	unsigned in_flight;   /* no lock: the queue's thread */
-	struct list pool_node; /* lock: dev->pool */
+	unsigned in_flight;  /* submitted, callback not yet called */
+	unsigned active;     /* of those, how many the device has */
+	struct list waiting; /* dev_req.node: not yet given to the device */
+	struct list done;    /* dev_req.node: complete, callback not yet called */
+	u8 pool_kind;	     /* private to pool.c */
+	bool pool_reserve;   /* private to pool.c */
 };
 
 struct dev {
 	const struct dev_ops *ops;
-	struct dev_info info;	    /* immutable after open, except size */
+	struct dev_info info;	    /* immutable after open, except size (atomic) */
 	const struct log_sink *log; /* may be NULL */
 	char *path;		    /* for messages; may be NULL */
-	void *pool;		    /* private to dev.c: idle queues of the sync calls */
+	void *pool;		    /* private to pool.c: idle queues */
 };
 
 void dev_close(struct dev *dev); /* NULL is fine */
@@ -87,6 +104,10 @@ int dev_queue_create(struct dev *dev, unsigned depth, struct dev_queue **out);
 void dev_queue_destroy(struct dev_queue *q);
 /* Validates each request (range, alignment, read-only): a bad one completes with an error. */
 void dev_submit(struct dev_queue *q, struct dev_req **reqs, unsigned n);
+/*
+ * Waits for at least min completions (at most what is in flight) or until
+ * deadline_ns (0 = none) and runs callbacks; returns how many ran. 0 polls.
+ */
 int dev_reap(struct dev_queue *q, unsigned min, u64 deadline_ns);
 void dev_drain(struct dev_queue *q); /* reaps until nothing is in flight */
 
@@ -96,11 +117,14 @@ int dev_write(struct dev *dev, u64 offset, const void *buf, size_t len, u32 flag
 int dev_flush(struct dev *dev);
 int dev_discard(struct dev *dev, u64 offset, u64 len);
 int dev_write_zeroes(struct dev *dev, u64 offset, u64 len, u32 flags);
+/* Image files; EOPNOTSUPP elsewhere. No I/O beyond the new size may be in flight. */
+int dev_resize(struct dev *dev, u64 size);
 
 /*
  * Borrows an idle queue for a batch (journal commit, checkpoint, writeback,
- * readahead) and gives it back drained. Never fails for lack of a queue: the
- * pool keeps one reserve per device.
+ * readahead) and gives it back drained. Never fails: when no queue can be
+ * made, the caller waits for the device's reserve. Sync calls need none of
+ * these queues, so a thread that holds one may make them.
  */
 int dev_queue_get(struct dev *dev, struct dev_queue **out);
 void dev_queue_put(struct dev_queue *q);
