@@ -62,6 +62,11 @@ bool journal_is_dirty(const struct journal *j);
  * A dirty log with fast commits is refused with -EOPNOTSUPP (RC-16).
  */
 int journal_recover(struct journal *j, struct dev *target, bool mark_clean);
+/*
+ * Throws a dirty log away without replaying it: the file system's recover flag is clear
+ * (RC-2). Durable at return; call it before the flag is set again (MD-10).
+ */
+int journal_discard(struct journal *j);
 /* errno stored by an earlier abort (negative), 0 if none (RC-15). Clearing is done by journal_run.
  */
 int journal_stored_errno(const struct journal *j);
