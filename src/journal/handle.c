@@ -54,39 +54,46 @@ static bool joinable_locked(struct txn *t, struct handle *h, u32 credits, u32 re
 	return false;
 }
 
-static int join_txn(struct journal *j, struct handle *h, u32 credits, u32 revokes)
+/* Waits until the handle may join, or something fails. Caller holds journal->lock. */
+static int join_locked(struct handle *h, u32 credits, u32 revokes)
 {
-	struct txn *t;
-	int err = 0;
+	struct journal *j = h->journal;
 
-	os_mutex_lock(&j->lock);
 	for (;;) {
-		if (journal_aborted(j)) {
-			err = ERR(EROFS);
-			break;
-		}
-		t = j->running;
+		struct txn *t = j->running;
+		int err = 0;
+
+		if (journal_aborted(j))
+			return ERR(EROFS);
 		if (!t) {
 			err = open_txn_locked(j);
 			if (err)
-				break;
+				return err;
 			continue;
 		}
 		if (joinable_locked(t, h, credits, revokes)) {
 			t->open++;
 			t->credits += credits;
 			t->revokes += revokes;
-			j->stats.handles++;
-			break;
+			h->txn = t;
+			return 0;
 		}
 		TRACE("handle_wait", t->tid, t->state);
 		j->stats.waits++;
 		os_cond_wait(&j->state_cond, &j->lock);
 	}
+}
+
+static int join_txn(struct journal *j, struct handle *h, u32 credits, u32 revokes)
+{
+	int err;
+
+	os_mutex_lock(&j->lock);
+	err = join_locked(h, credits, revokes);
+	j->stats.handles++;
 	os_mutex_unlock(&j->lock);
 	if (err)
 		return err;
-	h->txn = t;
 	h->credits = credits;
 	h->revoke_credits = revokes;
 	os_rank_enter(RANK_HANDLE, h, "handle");

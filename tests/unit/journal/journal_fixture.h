@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/err.h"
+#include "base/trace.h"
 #include "dev/devices.h"
 #include "disk/super.h"
 #include "journal/journal.h"
