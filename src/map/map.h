@@ -26,10 +26,10 @@ enum map_state { MAP_HOLE, MAP_DELAYED, MAP_UNWRITTEN, MAP_WRITTEN };
 
 struct mapping {
 	lblk_t lblk;
-	u32 len;	/* >= 1 */
-	pblk_t pblk;	/* unwritten and written only */
+	u32 len;     /* >= 1 */
+	pblk_t pblk; /* unwritten and written only */
 	enum map_state state;
-	bool fresh;	/* allocated by this call (IO-3) */
+	bool fresh; /* allocated by this call (IO-3) */
 	u64 cookie;
 };
 
@@ -37,7 +37,10 @@ struct filemap;
 
 /* Upward calls, registered by the inode room. */
 struct filemap_ops {
-	/* The root or the block count changed: write the raw inode in this handle. */
+	/*
+	 * The root or the block count changed: write the raw inode in this handle. Called without
+	 * fm->lock (IO-135): take it shared to copy the root.
+	 */
 	int (*dirty)(struct handle *h, struct filemap *fm);
 	/* i_blocks moves by this many file system blocks; called under fm->lock. */
 	void (*add_blocks)(struct filemap *fm, s64 blocks);
@@ -47,25 +50,33 @@ struct status_cache {
 	struct rb_root root;	 /* lock */
 	struct os_rwsem lock;	 /* rank STATUS */
 	u32 count;		 /* lock */
-	struct list shrink_node; /* lock: the shrinker's */
+	lblk_t shrink_pos;	 /* lock: where the shrinker goes on */
+	bool listed;		 /* lock */
+	struct map_cache *cache; /* immutable; NULL: nobody shrinks this map */
+	struct list shrink_node; /* lock: map_cache's */
+	struct rb_node *spares;	 /* fm->lock exclusive: entries for changes that must not fail */
+	u32 spare_count;	 /* fm->lock exclusive */
 };
 
 struct filemap {
 	struct volume *volume;
 	const struct filemap_ops *ops;
-	struct os_rwsem lock;	/* rank FILEMAP */
-	u8 root[60];		/* i_block; lock: fm->lock */
-	bool extents;		/* lock: fm->lock; false = indirect */
-	bool metadata_data;	/* data blocks are metadata (directories, slow symlinks, EA values): revoke on free */
-	ino_nr owner;		/* immutable after init */
-	u32 csum_seed;		/* I(n); immutable after init */
-	u64 size_blocks_hint;	/* file size in blocks for the allocator; relaxed atomic */
-	u32 alloc_flags;	/* SPACE_ROOT etc. of the current writer; lock: inode lock */
-	u64 cookie;		/* atomic; changes under fm->lock */
+	struct os_rwsem lock; /* rank FILEMAP */
+	u8 root[60];	      /* i_block; lock: fm->lock */
+	bool extents;	      /* lock: fm->lock; false = indirect */
+	bool metadata_data;   /* data blocks are metadata (directories, slow symlinks, EA values):
+				 revoke on free */
+	ino_nr owner;	      /* immutable after init */
+	u32 csum_seed;	      /* I(n); immutable after init */
+	u64 size_blocks_hint; /* file size in blocks for the allocator; relaxed atomic */
+	u32 alloc_flags;      /* SPACE_ROOT etc. of the current writer; lock: inode lock */
+	u64 cookie;	      /* atomic; changes under fm->lock */
 	struct status_cache status;
 	struct prealloc pa;
-	lblk_t last_lblk;	/* where the last allocation ended; lock: fm->lock */
+	lblk_t last_lblk; /* where the last allocation ended; lock: fm->lock */
 	pblk_t last_pblk;
+	bool root_dirty; /* lock: fm->lock; the unlocking thread calls ops->dirty */
+	u16 depth_hint;	 /* relaxed atomic copy of the root's depth, for credits */
 };
 
 /* root is the raw i_block. Verifies the root node (HD-5) when extents. */
@@ -74,7 +85,7 @@ int filemap_init(struct filemap *fm, struct volume *v, const struct filemap_ops 
 /* An empty map of the given kind for a new inode. */
 void filemap_init_empty(struct filemap *fm, struct volume *v, const struct filemap_ops *ops,
 	ino_nr owner, u32 csum_seed, bool extents);
-/* Drops cache and windows; nothing delayed may remain. */
+/* Drops cache and windows; nothing delayed may remain. The caller has excluded everyone else. */
 void filemap_fini(struct filemap *fm);
 /* Largest file size in bytes this kind of map supports (IO-12). */
 u64 filemap_max_bytes(const struct volume *v, bool extents);
@@ -89,41 +100,64 @@ enum map_create_flags {
 	MAP_CREATE_ZERO = 2,	  /* zero on the device before it becomes visible (IO-6) */
 	MAP_CREATE_METADATA = 4,  /* directory and symlink blocks: allocator hints, no window */
 	MAP_CREATE_MUST = 8,	  /* may use the internal reserve (IO-14) */
-	MAP_CREATE_CLAIMED = 16,  /* delayed before: consumes claims */
+	MAP_CREATE_CLAIMED =
+		16, /* delayed before; claims are consumed exactly for delayed blocks */
 };
 /*
- * Finds or allocates; on a hole allocates up to len blocks. Indirect maps can't do UNWRITTEN: written.
- * If tree insertion fails for space the blocks are freed (IO-13).
+ * Finds or allocates; on a hole allocates up to len blocks. Indirect maps can't do UNWRITTEN:
+ * written. If tree insertion fails for space the blocks are freed (IO-13). The run stops where the
+ * state of the first block ends, so it is delayed as a whole or not at all. Revokes: none.
  */
-int map_create(struct handle *h, struct filemap *fm, lblk_t lblk, u32 len, u32 flags,
-	struct mapping *out);
+int map_create(
+	struct handle *h, struct filemap *fm, lblk_t lblk, u32 len, u32 flags, struct mapping *out);
 /* Credits for one map_create of up to len blocks, incl. tree blocks, bitmaps and the inode. */
 u32 map_create_credits(const struct filemap *fm, u32 len);
 
-/* unwritten -> written after I/O (IO-14..19), whole range must be allocated. */
+/*
+ * unwritten -> written after I/O (IO-14..19), whole range must be allocated (ESTALE). May restart
+ * the handle between two extents, each complete in itself. If a split finds no space, blocks of the
+ * same extent around the range are zeroed on the device (IO-15).
+ */
 int map_convert_written(struct handle *h, struct filemap *fm, lblk_t lblk, u32 len);
 u32 map_convert_credits(const struct filemap *fm, u32 len);
-/* written/unwritten/hole -> unwritten, allocating holes (zero range, IO-105). */
+/*
+ * written/unwritten/hole -> unwritten, allocating holes (zero range, IO-105). Restarts likewise.
+ * If a split finds no space, the blocks stay written and are zeroed. Credits: map_create_credits.
+ */
 int map_convert_unwritten(struct handle *h, struct filemap *fm, lblk_t lblk, u32 len);
 
 /*
  * Removes [from, end) (end exclusive, 2^32-1 = to the end), freeing blocks from right to left.
- * Restarts the handle as needed (IO-21, IO-98): an orphan record must protect the file where the caller
- * needs that; fm->lock is dropped across restarts. dirty() is called before each restart.
+ * Restarts the handle as needed (IO-21, IO-98): an orphan record must protect the file where the
+ * caller needs that; fm->lock is dropped across restarts. dirty() is called before each restart.
  */
 int map_remove(struct handle *h, struct filemap *fm, lblk_t from, lblk_t end);
 u32 map_remove_credits(const struct filemap *fm);
+u32 map_remove_revokes(const struct filemap *fm);
 
-/* Collapse (delta < 0) and insert (delta > 0): shifts everything from lblk on; extents only. */
+/*
+ * Collapse (delta < 0) and insert (delta > 0): shifts everything from lblk on; extents only. EINVAL
+ * unless [from + delta, from) is a hole, EBUSY with delayed blocks there or behind. Restarts
+ * likewise; the caller excludes every other user of the file (IO-21, IO-106).
+ */
 int map_shift(struct handle *h, struct filemap *fm, lblk_t from, s64 delta);
+u32 map_shift_credits(const struct filemap *fm);
 
-/* Delayed blocks: exist only in the status cache; claims are the caller's (IO-23). */
+/*
+ * Delayed blocks: exist only in the status cache; claims are the caller's (IO-23). On errors
+ * *newly_delayed still tells how many blocks were delayed.
+ */
 int map_delay(struct filemap *fm, lblk_t lblk, u32 len, u32 *newly_delayed);
 u32 map_undelay(struct filemap *fm, lblk_t from, lblk_t end); /* returns how many were delayed */
 
-/* Checks the whole tree; for tests and debug. */
+/* Checks the whole tree, and the status cache against it; for tests and debug. */
 int map_verify_all(struct filemap *fm);
-/* Shrinks status caches of the volume to about target entries. */
+
+/* Bounds the memory of the volume's status caches: before its first filemap_init. 0 = default. */
+int map_cache_create(struct volume *v, u64 max_entries);
+void map_cache_destroy(struct volume *v); /* after the last filemap_fini */
+u64 map_cache_entries(struct volume *v);
+/* Shrinks status caches of the volume to about target entries; delayed blocks stay. */
 void map_shrink(struct volume *v, u64 target);
 
 #endif

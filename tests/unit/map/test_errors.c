@@ -1,0 +1,379 @@
+/* What happens when there is no space, no memory or no device in the middle of a change. */
+#include "map_test.h"
+
+static u64 free_blocks(struct tmap *t)
+{
+	struct space_counts c;
+
+	fixture_commit(&t->f);
+	space_counts(&t->f.v, &c);
+	return c.free_blocks;
+}
+
+static u64 claimed(struct tmap *t)
+{
+	struct space_counts c;
+
+	space_counts(&t->f.v, &c);
+	return c.claimed;
+}
+
+/* Four extents in the root: the next one needs a tree block. */
+static void fill_root(struct tmap *t, lblk_t lblk, u32 count)
+{
+	struct mapping m;
+	u32 i;
+
+	for (i = 0; i < count; i++)
+		assert_int_equal(tmap_create(t, lblk + 2 * i, 1, 0, &m), 0);
+}
+
+static void open_small(struct tmap *t)
+{
+	tmap_open(t, 16 << 20, "-b 1024 -N 64", true, FIXTURE_MEMORY);
+}
+
+/* IO-13: no tree block, so the data blocks go back. */
+static void test_IO_13_insertion_without_space(void **state)
+{
+	struct tmap t;
+	struct mapping m;
+	u64 before;
+
+	open_small(&t);
+	fill_root(&t, 0, 4);
+	before = free_blocks(&t);
+	tmap_fault("map_alloc_tree", 1, true);
+	assert_int_equal(tmap_create(&t, 100, 10, 0, &m), -ENOSPC);
+	assert_int_equal(tmap_fault_hits(), 1);
+	tmap_fault_off();
+	assert_int_equal(free_blocks(&t), before);
+	tmap_expect(&t, 100, 10, MAP_HOLE);
+	tmap_check(&t, 4);
+	tmap_close(&t);
+}
+
+/* IO-13, IO-23: delayed blocks stay delayed and keep their claims. */
+static void test_IO_13_claims_survive(void **state)
+{
+	struct tmap t;
+	struct mapping m;
+	u32 newly;
+
+	open_small(&t);
+	fill_root(&t, 0, 4);
+	assert_int_equal(space_claim(&t.f.v, 10, 0), 0);
+	assert_int_equal(map_delay(&t.fm, 100, 10, &newly), 0);
+	tmap_fault("map_alloc_tree", 1, true);
+	assert_int_equal(tmap_create(&t, 100, 10, MAP_CREATE_CLAIMED, &m), -ENOSPC);
+	tmap_fault_off();
+	tmap_expect(&t, 100, 10, MAP_DELAYED);
+	assert_int_equal(claimed(&t), 10);
+	assert_int_equal(tmap_create(&t, 100, 10, MAP_CREATE_CLAIMED, &m), 0);
+	assert_int_equal(claimed(&t), 0);
+	tmap_check(&t, 14);
+	tmap_close(&t);
+}
+
+/* IO-6: blocks that could not be zeroed never become visible. */
+static void test_IO_6_zeroing_fails(void **state)
+{
+	struct tmap t;
+	struct mapping m;
+	u64 before;
+
+	open_small(&t);
+	before = free_blocks(&t);
+	tmap_fault("map_zero", 1, true);
+	assert_int_equal(tmap_create(&t, 0, 10, MAP_CREATE_ZERO, &m), -EIO);
+	tmap_fault_off();
+	assert_int_equal(free_blocks(&t), before);
+	tmap_expect(&t, 0, 10, MAP_HOLE);
+	tmap_check(&t, 0);
+	tmap_close(&t);
+}
+
+/* Twenty poisoned unwritten blocks at `lblk` and a full root. */
+static pblk_t poisoned(struct tmap *t, lblk_t lblk, u32 flags)
+{
+	struct mapping m;
+
+	open_small(t);
+	tmap_poison(t, 200, 0x5a);
+	assert_int_equal(tmap_create(t, lblk, 20, flags, &m), 0);
+	assert_int_equal(m.len, 20);
+	assert_true(tmap_block_is(t, m.pblk, 0x5a));
+	fill_root(t, lblk + 50, 3);
+	return m.pblk;
+}
+
+static void expect_bytes(struct tmap *t, pblk_t pblk, u32 len, u8 byte)
+{
+	for (; len > 0; len--, pblk++)
+		assert_true(tmap_block_is(t, pblk, byte));
+}
+
+static void write_blocks(struct tmap *t, pblk_t pblk, u32 len, u8 byte)
+{
+	u8 block[1024];
+
+	memset(block, byte, sizeof(block));
+	for (; len > 0; len--, pblk++)
+		assert_int_equal(dev_write(t->f.v.dev, pblk * 1024, block, 1024, 0), 0);
+}
+
+/* IO-15: the split finds no room: zeroes around the written range, then all is written. */
+static void around(u32 from, u32 len)
+{
+	struct tmap t;
+	pblk_t p = poisoned(&t, 0, MAP_CREATE_UNWRITTEN);
+
+	t.fm.size_blocks_hint = 100;
+	write_blocks(&t, p + from, len, 0x77);
+	tmap_fault("map_alloc_tree", 1, true);
+	assert_int_equal(tmap_written(&t, from, len), 0);
+	assert_int_equal(tmap_fault_hits(), 1);
+	tmap_fault_off();
+	tmap_expect(&t, 0, 20, MAP_WRITTEN);
+	expect_bytes(&t, p, from, 0);
+	expect_bytes(&t, p + from, len, 0x77);
+	expect_bytes(&t, p + from + len, 20 - from - len, 0);
+	tmap_check(&t, 23);
+	tmap_close(&t);
+}
+
+static void test_IO_15_middle(void **state)
+{
+	around(5, 7);
+}
+
+static void test_IO_15_head(void **state)
+{
+	around(0, 3);
+}
+
+static void test_IO_15_tail(void **state)
+{
+	around(16, 4);
+}
+
+/* IO-15: to unwritten: zeroes the range alone and leaves it written. */
+static void test_IO_15_to_unwritten(void **state)
+{
+	struct tmap t;
+	pblk_t p = poisoned(&t, 0, 0);
+
+	tmap_fault("map_alloc_tree", 1, true);
+	assert_int_equal(tmap_unwritten(&t, 5, 7), 0);
+	assert_int_equal(tmap_fault_hits(), 1);
+	tmap_fault_off();
+	tmap_expect(&t, 0, 20, MAP_WRITTEN);
+	expect_bytes(&t, p, 5, 0x5a);
+	expect_bytes(&t, p + 5, 7, 0);
+	expect_bytes(&t, p + 12, 8, 0x5a);
+	tmap_check(&t, 23);
+	tmap_close(&t);
+}
+
+/*
+ * IO-16: beyond the file's end nothing is marked written. A free slot keeps the tail apart; without
+ * one the conversion fails and changes nothing.
+ */
+static void test_IO_16_not_beyond_the_end(void **state)
+{
+	struct tmap t;
+	pblk_t p = poisoned(&t, 60, MAP_CREATE_UNWRITTEN);
+
+	t.fm.size_blocks_hint = 66;
+	tmap_fault("map_alloc_tree", 1, true);
+	assert_int_equal(tmap_written(&t, 64, 2), -ENOSPC);
+	tmap_expect(&t, 60, 20, MAP_UNWRITTEN);
+	expect_bytes(&t, p, 20, 0x5a);
+	assert_int_equal(tmap_remove(&t, 110, 111), 0);
+	tmap_fault("map_alloc_tree", 1, true);
+	assert_int_equal(tmap_written(&t, 64, 2), 0);
+	assert_int_equal(tmap_fault_hits(), 1);
+	tmap_fault_off();
+	tmap_expect(&t, 60, 6, MAP_WRITTEN);
+	tmap_expect(&t, 66, 14, MAP_UNWRITTEN);
+	expect_bytes(&t, p, 4, 0);
+	expect_bytes(&t, p + 4, 16, 0x5a);
+	tmap_check(&t, 22);
+	tmap_close(&t);
+}
+
+/* IO-18: neither room nor a device that zeroes: nothing has changed, and the cache says so. */
+static bool no_room_no_zero(const char *name)
+{
+	return strcmp(name, "map_alloc_tree") == 0 || strcmp(name, "map_zero") == 0;
+}
+
+static void test_IO_18_failed_conversion(void **state)
+{
+	struct tmap t;
+	pblk_t p = poisoned(&t, 0, MAP_CREATE_UNWRITTEN);
+
+	tmap_expect(&t, 0, 20, MAP_UNWRITTEN);
+	fault_hook = no_room_no_zero;
+	assert_int_equal(tmap_written(&t, 5, 7), -EIO);
+	fault_hook = NULL;
+	tmap_expect(&t, 0, 20, MAP_UNWRITTEN);
+	expect_bytes(&t, p, 20, 0x5a);
+	tmap_check(&t, 23);
+	assert_int_equal(tmap_written(&t, 5, 7), 0);
+	tmap_expect(&t, 5, 7, MAP_WRITTEN);
+	tmap_expect(&t, 12, 8, MAP_UNWRITTEN);
+	tmap_check(&t, 23);
+	tmap_close(&t);
+}
+
+/* IO-18: each tree allocation of a deep split fails once; the tree stays whole every time. */
+static void test_IO_18_each_allocation_fails(void **state)
+{
+	struct tmap t;
+	struct mapping m;
+	u32 i, nth, data = 0;
+
+	tmap_open(&t, 32 << 20, "-b 1024 -N 64", true, FIXTURE_MEMORY);
+	for (i = 0; i < 4 * 84; i++, data++)
+		assert_int_equal(tmap_create(&t, 10 * i, 1, 0, &m), 0);
+	for (i = 0; i < 200; i++) {
+		lblk_t lblk = 10 * (i * 37 % 336) + 1 + i / 100;
+
+		for (nth = 1;; nth++) {
+			int err;
+
+			tmap_fault("map_alloc_tree", nth, false);
+			err = tmap_create(&t, lblk + 2, 1, 0, &m);
+			tmap_check(&t, data + !err);
+			if (!err)
+				break;
+			assert_int_equal(err, -ENOSPC);
+			assert_true(nth < 8);
+		}
+		data++;
+	}
+	tmap_fault_off();
+	assert_int_equal(tmap_depth(&t), 2);
+	tmap_close(&t);
+}
+
+/* IO-104, IO-14: holes can be punched into extents of a file system without a free block. */
+static void test_IO_104_punch_on_full(void **state)
+{
+	struct tmap t;
+	struct mapping m;
+	u32 len = 0, i;
+	struct handle h;
+
+	tmap_open(&t, 8 << 20, "-b 1024 -N 64 -m 0 -O ^has_journal", true, FIXTURE_MEMORY);
+	while (tmap_create(&t, len, 100000, MAP_CREATE_UNWRITTEN, &m) == 0)
+		len += m.len;
+	assert_true(len > 5000);
+	fixture_start(&t.f, &h, 250, 100);
+	for (i = 0; i < 60; i++)
+		assert_int_equal(map_remove(&h, &t.fm, 20 * i + 3, 20 * i + 4), 0);
+	for (i = 0; i < 60; i++)
+		assert_int_equal(map_convert_written(&h, &t.fm, 20 * i + 10, 2), 0);
+	fixture_stop(&h);
+	assert_int_equal(tmap_depth(&t) > 0, 1);
+	tmap_check(&t, len - 60);
+	tmap_close(&t);
+}
+
+/* A change that lacks memory for the cache fails before it begins. */
+static void test_no_memory(void **state)
+{
+	struct tmap t;
+	struct mapping m;
+	u32 nth, newly, delayed = 0;
+	int err = -ENOMEM;
+
+	open_small(&t);
+	for (nth = 1; err; nth++) {
+		tmap_fault("os_alloc", nth, true);
+		err = tmap_create(&t, 0, 10, 0, &m);
+		tmap_fault_off();
+		assert_true(!err || err == -ENOMEM);
+		tmap_check(&t, err ? 0 : 10);
+		assert_true(nth < 100);
+	}
+	assert_true(nth > 2);
+	assert_int_equal(space_claim(&t.f.v, 30, 0), 0);
+	for (nth = 1, err = -ENOMEM; err; nth++) {
+		tmap_fault("os_alloc", nth, true);
+		err = map_delay(&t.fm, 5, 25, &newly);
+		tmap_fault_off();
+		delayed += newly;
+	}
+	assert_int_equal(delayed, 20);
+	/* Undelaying never fails: the memory for its split was set aside. */
+	tmap_fault("os_alloc", 1, true);
+	assert_int_equal(map_undelay(&t.fm, 15, 16), 1);
+	assert_int_equal(map_undelay(&t.fm, 20, 22), 2);
+	map_shrink(&t.f.v, 0);
+	tmap_expect(&t, 0, 10, MAP_WRITTEN); /* lookups don't need memory */
+	tmap_expect(&t, 10, 5, MAP_DELAYED);
+	tmap_expect(&t, 15, 1, MAP_HOLE);
+	tmap_expect(&t, 16, 4, MAP_DELAYED);
+	tmap_expect(&t, 20, 2, MAP_HOLE);
+	tmap_expect(&t, 22, 8, MAP_DELAYED);
+	tmap_fault_off();
+	assert_int_equal(map_undelay(&t.fm, 0, 100), 17);
+	space_unclaim(&t.f.v, 30);
+	tmap_close(&t);
+}
+
+/* IO-7: a block that was a tree node becomes data: its cached image is gone. */
+static void test_IO_7_node_becomes_data(void **state)
+{
+	struct tmap t;
+	struct mapping m;
+	struct buf *b;
+	pblk_t node;
+	lblk_t lblk;
+	bool reused = false;
+
+	tmap_open(&t, 8 << 20, "-b 1024 -N 64 -O ^has_journal -m 0", true, FIXTURE_MEMORY);
+	fill_root(&t, 0, 6);
+	assert_int_equal(tmap_depth(&t), 1);
+	memcpy(&node, t.fm.root + 16, 4); /* child of the first index entry */
+	node &= 0xffffffff;
+	b = buf_find(t.f.v.bcache, node);
+	assert_non_null(b);
+	buf_put(b);
+	assert_int_equal(tmap_remove(&t, 0, 0xffffffff), 0);
+	fixture_commit(&t.f);
+	for (lblk = 0; tmap_create(&t, lblk, 100000, 0, &m) == 0; lblk += m.len) {
+		if (node < m.pblk || node >= m.pblk + m.len)
+			continue;
+		reused = true;
+		assert_null(buf_find(t.f.v.bcache, node));
+		write_blocks(&t, node, 1, 0x33);
+		assert_int_equal(journal_write_dirty(t.f.v.journal), 0);
+		assert_true(tmap_block_is(&t, node, 0x33));
+	}
+	assert_true(reused);
+	tmap_close(&t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_IO_13_insertion_without_space),
+		cmocka_unit_test(test_IO_13_claims_survive),
+		cmocka_unit_test(test_IO_6_zeroing_fails),
+		cmocka_unit_test(test_IO_15_middle),
+		cmocka_unit_test(test_IO_15_head),
+		cmocka_unit_test(test_IO_15_tail),
+		cmocka_unit_test(test_IO_15_to_unwritten),
+		cmocka_unit_test(test_IO_16_not_beyond_the_end),
+		cmocka_unit_test(test_IO_18_failed_conversion),
+		cmocka_unit_test(test_IO_18_each_allocation_fails),
+		cmocka_unit_test(test_IO_104_punch_on_full),
+		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_IO_7_node_becomes_data),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
