@@ -18,6 +18,8 @@ enum {
 	VOLUME_NO_BARRIER = 32,
 };
 
+struct volume;
+
 struct volume_ops {
 	/*
 	 * Corruption or I/O error found on an inode and/or block (0 = unknown): records it in
@@ -28,6 +30,7 @@ struct volume_ops {
 };
 
 struct space;
+struct map_cache;
 struct icache;
 struct page_cache;
 struct dir_room;
@@ -41,6 +44,7 @@ struct volume {
 	struct journal *journal; /* never NULL once mounted; see journal_exists() */
 	struct space *space;
 	struct page_cache *pages;
+	struct map_cache *maps;	 /* NULL: status caches are not bounded */
 	struct icache *inodes;
 	struct orphans *orphans;
 	struct dir_room *dirs;
