@@ -54,7 +54,7 @@ int inode_truncate_blocks(struct inode *i)
 
 	if (err)
 		return err;
-	err = handle_start(i->volume->journal, &h, credits, map_remove_credits(&i->map));
+	err = handle_start(i->volume->journal, &h, credits, map_remove_revokes(&i->map));
 	if (err) {
 		orphan_forget(i);
 		return err;

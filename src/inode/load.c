@@ -64,7 +64,7 @@ int inode_setup(struct inode *i)
 	if (uses_map(i))
 		err = filemap_init(
 			&i->map, v, &inode_map_ops, i->ino, i->csum_seed, i->f.i_block, extents);
-	else
+	if (err || !uses_map(i))
 		filemap_init_empty(&i->map, v, &inode_map_ops, i->ino, i->csum_seed, extents);
 	i->map.metadata_data = !inode_is(i, S_IFREG) || inode_state(i, INODE_EA);
 	i->map.size_blocks_hint = div_up(i->size, v->sb.block_size);
@@ -79,48 +79,42 @@ void inode_teardown(struct inode *i)
 	acl_cache_drop(i);
 }
 
-static const char *fields_problem(const struct inode *i, bool special)
-{
-	const struct volume *v = i->volume;
-	const struct inode_fields *f = &i->f;
-	u64 max = filemap_max_bytes(v, f->flags & EXT4_EXTENTS_FL);
-
-	if (!inode_mode_is_known(f->mode) && !(special && f->mode == 0))
-		return "unknown file type";
-	if (f->size > INT64_MAX || ((S_ISREG(f->mode) || S_ISDIR(f->mode)) && f->size > max))
-		return "impossible size";
-	if (f->flags & EXT4_INLINE_DATA_FL && f->flags & EXT4_EXTENTS_FL)
-		return "both inline data and extents";
-	if (f->flags & EXT4_INLINE_DATA_FL && !super_has_inline_data(&v->sb))
-		return "inline data without the feature";
-	if (f->flags & EXT4_EXTENTS_FL && !super_has_extents(&v->sb))
-		return "extents without the feature";
-	if (f->flags & EXT4_CASEFOLD_FL && !super_has_casefold(&v->sb))
-		return "casefold without the feature";
-	if (f->flags & EXT4_EA_INODE_FL && !super_has_ea_inode(&v->sb))
-		return "an attribute value without the feature";
-	if (S_ISLNK(f->mode) && f->flags & (EXT4_IMMUTABLE_FL | EXT4_APPEND_FL))
-		return "an immutable symlink";
-	return NULL;
-}
-
-static int check(struct inode *i, bool special)
+/* HD-4. Only internal callers see inodes without links, or special ones without a type. */
+static int check(struct inode *i, bool special, const char **why)
 {
 	struct volume *v = i->volume;
-	const char *problem = fields_problem(i, special);
+	int err;
 
-	if (!problem && i->f.file_acl && !space_range_valid(v, i->ino, i->f.file_acl, 1))
-		problem = "attribute block outside the data area";
-	if (problem)
-		return volume_error(v, ERR(EUCLEAN), i->ino, 0, "%s; run e2fsck", problem);
 	if (i->f.links == 0 && !special)
 		return -ESTALE;
+	if (special && i->f.mode == 0)
+		return 0;
+	err = inode_fields_verify(&v->sb, &i->f, why);
+	if (err)
+		return err;
+	*why = "an attribute value without the ea_inode feature";
+	if (i->f.flags & EXT4_EA_INODE_FL && !super_has_ea_inode(&v->sb))
+		return ERR(EUCLEAN);
+	*why = "the attribute block is outside the data area";
+	if (i->f.file_acl && !space_range_valid(v, i->ino, i->f.file_acl, 1))
+		return ERR(EUCLEAN);
 	return 0;
 }
 
-static int unpack(struct inode *i)
+static int unpack(struct inode *i, const struct ext4_inode_disk *raw, const char **why)
 {
-	struct volume *v = i->volume;
+	const struct super_info *sb = &i->volume->sb;
+
+	i->csum_seed = inode_csum_seed(sb, i->ino, inode_raw_generation(raw));
+	*why = "wrong inode checksum";
+	if (!inode_csum_verify(sb, i->csum_seed, raw))
+		return ERR(EBADMSG);
+	return inode_unpack(sb, raw, &i->f, why);
+}
+
+/* Others may be writing their inodes in the same block; ours nobody changes while it is loading. */
+static int read_fields(struct inode *i, bool special)
+{
 	const char *why = "";
 	struct buf *b;
 	void *raw;
@@ -128,22 +122,21 @@ static int unpack(struct inode *i)
 
 	if (err)
 		return err;
-	err = inode_unpack(&v->sb, i->ino, raw, &i->f, &why);
-	if (err)
-		err = volume_error(v, err, i->ino, b->pblk, "%s; run e2fsck", why);
+	err = unpack(i, raw, &why);
+	if (!err)
+		err = check(i, special, &why);
+	if (err && err != -ESTALE)
+		err = volume_error(i->volume, err, i->ino, b->pblk, "%s; run e2fsck", why);
 	buf_put(b);
 	return err;
 }
 
 int inode_load(struct inode *i, bool special)
 {
-	int err = unpack(i);
+	int err = read_fields(i, special);
 
-	if (!err)
-		err = check(i, special);
 	if (err)
 		return err;
-	i->csum_seed = inode_csum_seed(&i->volume->sb, i->ino, i->f.generation);
 	if (i->f.flags & EXT4_EA_INODE_FL)
 		atomic_or(&i->state, INODE_EA);
 	err = inode_setup(i);

@@ -56,8 +56,6 @@ static void fields_set(struct inode *i, const struct inode *parent, const struct
 	i->f.links = req->no_link ? 0 : S_ISDIR(req->mode) ? 2 : 1;
 	if (parent->f.flags & EXT4_PROJINHERIT_FL)
 		i->f.projid = parent->f.projid;
-	if (S_ISCHR(req->mode) || S_ISBLK(req->mode))
-		inode_dev_encode(req->rdev_major, req->rdev_minor, i->f.i_block);
 }
 
 static void map_set(struct inode *i)
@@ -103,6 +101,13 @@ static int finish(struct handle *h, struct inode *parent, struct inode *i, const
 	return err ? err : inode_dirty(h, i);
 }
 
+static int device_set(struct inode *i, const struct inode_new *req)
+{
+	if (!S_ISCHR(req->mode) && !S_ISBLK(req->mode))
+		return 0;
+	return inode_dev_encode(i->f.i_block, req->rdev_major, req->rdev_minor);
+}
+
 /* The object is made before the number, so that only I/O can fail once the bitmap has changed. */
 int inode_new(struct handle *h, struct inode *parent, const struct inode_new *req,
 	struct inode **out)
@@ -112,7 +117,9 @@ int inode_new(struct handle *h, struct inode *parent, const struct inode_new *re
 
 	if (!i)
 		return ERR(ENOMEM);
-	err = number_new(h, parent, req, &i->ino);
+	err = device_set(i, req);
+	if (!err)
+		err = number_new(h, parent, req, &i->ino);
 	if (err) {
 		inode_free_memory(i);
 		return err;

@@ -6,6 +6,8 @@
 #include "base/err.h"
 #include "inode/orphan_priv.h"
 
+#include <sys/stat.h>
+
 static int usable(struct volume *v, ino_nr ino)
 {
 	int used;

@@ -7,20 +7,25 @@
 #include "inode/orphan_priv.h"
 #include "os/mem.h"
 
-static int orphan_block_verify(const struct super_info *sb, const void *data, pblk_t pblk,
+#include <sys/stat.h>
+
+static int block_check(const struct super_info *sb, const void *data, pblk_t pblk,
 	const struct buf_ctx *ctx, const char **why)
 {
-	return orphan_block_check(sb, ctx->csum_seed, pblk, data, why);
+	*why = "wrong checksum of an orphan file block";
+	if (!orphan_csum_verify(sb, ctx->csum_seed, pblk, data))
+		return ERR(EBADMSG);
+	return orphan_block_verify(sb, data, why);
 }
 
-static void orphan_block_seal(
+static void block_seal(
 	const struct super_info *sb, void *data, pblk_t pblk, const struct buf_ctx *ctx)
 {
-	orphan_block_csum_set(sb, ctx->csum_seed, pblk, data);
+	orphan_csum_set(sb, ctx->csum_seed, pblk, data);
 }
 
 static const struct buf_type orphan_block_type = {
-	.name = "orphan file block", .verify = orphan_block_verify, .seal = orphan_block_seal};
+	.name = "orphan file block", .verify = block_check, .seal = block_seal};
 
 static struct le32 *slot_at(const struct orphans *o, u32 slot)
 {
@@ -153,7 +158,7 @@ static int blocks_open(struct volume *v, struct inode *i)
 		!inode_is(i, S_IFREG))
 		return volume_error(v, ERR(EUCLEAN), i->ino, 0,
 			"the orphan file has a wrong size or type; run e2fsck");
-	o->slots_per_block = (v->sb.block_size - sizeof(struct ext4_orphan_tail)) / 4;
+	o->slots_per_block = orphan_block_slots(&v->sb);
 	o->blocks = os_calloc(blocks, sizeof(*o->blocks));
 	o->free_slots = os_calloc(blocks, sizeof(*o->free_slots));
 	if (!o->blocks || !o->free_slots)

@@ -29,18 +29,20 @@ int inode_raw(struct inode *i, struct buf **b, void **raw)
 }
 
 /* raw_lock keeps two writers of this inode apart, and its fields still while they are packed. */
-static void pack(struct inode *i, void *raw)
+static int pack(struct inode *i, void *raw)
 {
 	const struct super_info *sb = &i->volume->sb;
+	int err;
 
 	os_mutex_lock(&i->raw_lock);
 	if (inode_state(i, INODE_BLANK)) {
 		memset(raw, 0, sb->inode_size);
 		atomic_and(&i->state, ~(u32)INODE_BLANK);
 	}
-	inode_pack(sb, &i->f, raw);
-	inode_csum_set(sb, i->ino, raw);
+	err = inode_pack(sb, &i->f, raw);
+	inode_csum_set(sb, i->csum_seed, raw);
 	os_mutex_unlock(&i->raw_lock);
+	return err;
 }
 
 int inode_dirty(struct handle *h, struct inode *i)
@@ -53,8 +55,11 @@ int inode_dirty(struct handle *h, struct inode *i)
 		return err;
 	err = buf_write_access(h, b);
 	if (!err) {
-		pack(i, raw);
-		err = buf_dirty(h, b);
+		int dirty_err;
+
+		err = pack(i, raw);
+		dirty_err = buf_dirty(h, b);
+		err = err ? err : dirty_err;
 		atomic_store_rel(&i->sync_tid, handle_tid(h));
 	}
 	buf_put(b);
@@ -66,14 +71,16 @@ static struct inode *inode_of_map(struct filemap *fm)
 	return container_of(fm, struct inode, map);
 }
 
-/* Under fm->lock: i_block follows the root, so that packing needs no map lock. */
+/* i_block follows the root here, so that packing needs no map lock. */
 static int map_dirty(struct handle *h, struct filemap *fm)
 {
 	struct inode *i = inode_of_map(fm);
 
+	os_rwsem_lock_shared(&fm->lock);
 	os_mutex_lock(&i->raw_lock);
 	memcpy(i->f.i_block, fm->root, sizeof(fm->root));
 	os_mutex_unlock(&i->raw_lock);
+	os_rwsem_unlock_shared(&fm->lock);
 	atomic_store_rel(&i->datasync_tid, handle_tid(h));
 	return inode_dirty(h, i);
 }
