@@ -63,7 +63,7 @@ const struct buf_type dir_root_type = {
 const struct buf_type dir_node_type = {
 	.name = "directory index node", .verify = node_type_verify, .seal = node_type_seal};
 
-static struct buf_ctx ctx_of(const struct inode *dir)
+struct buf_ctx dir_ctx(const struct inode *dir)
 {
 	return (struct buf_ctx){.csum_seed = dir->csum_seed, .owner = dir->ino};
 }
@@ -76,7 +76,7 @@ int dir_corrupt(struct inode *dir, lblk_t lblk, const char *what)
 
 int dir_block_read(struct inode *dir, lblk_t lblk, const struct buf_type *type, struct buf **out)
 {
-	struct buf_ctx ctx = ctx_of(dir);
+	struct buf_ctx ctx = dir_ctx(dir);
 	struct mapping m;
 	int err;
 
@@ -110,7 +110,7 @@ int dir_block_append(struct handle *h, struct inode *dir, const struct buf_type 
 {
 	lblk_t at = dir_block_count(dir);
 	u64 size = ((u64)at + 1) * dir_block_size(dir);
-	struct buf_ctx ctx = ctx_of(dir);
+	struct buf_ctx ctx = dir_ctx(dir);
 	struct mapping m;
 	int err = append_check(dir, at);
 

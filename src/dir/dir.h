@@ -12,6 +12,8 @@
 #define DIR_DIR_H
 
 #include "inode/inode.h"
+#include "inode/orphan.h"
+#include "inode/xattr.h"
 
 struct name {
 	const char *s;
@@ -31,8 +33,8 @@ typedef bool dir_emit_fn(void *arg, struct name name, ino_nr ino, u8 type, u64 n
 int dir_iterate(struct inode *dir, u64 *cookie, dir_emit_fn *emit, void *arg);
 
 struct create_request {
-	u32 mode;   /* type and permissions */
-	u32 umask;  /* applied unless the parent has a default ACL */
+	u32 mode;  /* type and permissions */
+	u32 umask; /* applied unless the parent has a default ACL */
 	u32 rdev_major, rdev_minor;
 	const char *target; /* symlink */
 	u32 target_len;

@@ -16,7 +16,7 @@
 #include "os/atomic.h"
 
 struct dir_room {
-	struct os_mutex rename_lock; /* rank RENAME: moves between directories */
+	struct os_mutex rename_lock;		   /* rank RENAME: moves between directories */
 	void (*replace_hook)(struct inode *moved); /* set before service starts */
 };
 
@@ -38,6 +38,7 @@ static inline bool dir_is_indexed(const struct inode *dir)
 /* --- block.c: directory blocks as buffers --- */
 
 extern const struct buf_type dir_leaf_type, dir_root_type, dir_node_type;
+struct buf_ctx dir_ctx(const struct inode *dir);
 int dir_block_read(struct inode *dir, lblk_t lblk, const struct buf_type *type, struct buf **out);
 /* Adds a block at the end, in h: zeroed, write access included. Sizes grow with it. */
 int dir_block_append(struct handle *h, struct inode *dir, const struct buf_type *type,
@@ -83,7 +84,7 @@ struct dx_frame {
 
 struct dx_path {
 	struct dx_frame frame[DX_LEVELS_MAX];
-	u32 depth; /* frames in use, >= 1 */
+	u32 depth;  /* frames in use, >= 1 */
 	u8 version; /* effective hash version, signedness included (DR-5) */
 	u32 hash;   /* what was looked for */
 };
@@ -109,7 +110,8 @@ void dx_put(struct dx_path *p);
 int dx_insert(struct handle *h, struct inode *dir, struct name name, ino_nr ino, u8 type);
 /* Turns a full one-block directory into an indexed one (DR-11). */
 int dx_make_indexed(struct handle *h, struct inode *dir);
-/* index_split.c: adds {hash, block} behind the followed child of the bottom frame, which has room. */
+/* index_split.c: adds {hash, block} behind the followed child of the bottom frame, which has room.
+ */
 int dx_add_child(struct handle *h, struct dx_frame *f, u32 hash, lblk_t block);
 int dx_split_leaf(struct handle *h, struct inode *dir, struct dx_path *p);
 
@@ -120,8 +122,7 @@ int dir_find(struct inode *dir, struct name name, struct dir_slot *out);
 int dir_add(struct handle *h, struct inode *dir, struct name name, ino_nr ino, u8 type);
 u32 dir_add_credits(const struct inode *dir);
 int dir_remove(struct handle *h, struct inode *dir, const struct dir_slot *s);
-int dir_replace(
-	struct handle *h, struct inode *dir, const struct dir_slot *s, ino_nr ino, u8 type);
+int dir_replace(struct handle *h, struct inode *dir, const struct dir_slot *s, ino_nr ino, u8 type);
 enum { DIR_REMOVE_CREDITS = 1 };
 /* First block of a new directory. */
 int dir_make_empty(struct handle *h, struct inode *dir, ino_nr parent);

@@ -96,8 +96,8 @@ int dir_find(struct inode *dir, struct name name, struct dir_slot *out)
 	return err == -EUCLEAN ? find_despite_index(dir, name, out) : err;
 }
 
-static int add_to_block(struct handle *h, struct inode *dir, lblk_t lblk, struct name name,
-	ino_nr ino, u8 type)
+static int add_to_block(
+	struct handle *h, struct inode *dir, lblk_t lblk, struct name name, ino_nr ino, u8 type)
 {
 	struct buf *b;
 	int err = dir_block_read(dir, lblk, &dir_leaf_type, &b);
@@ -213,7 +213,8 @@ static int dotdot_open(struct inode *dir, struct buf **b, struct ext4_dirent **e
 	if (err)
 		return err;
 	*e = (struct ext4_dirent *)((*b)->data + EXT4_DIRENT_MIN);
-	if (entry_len(dir, (struct ext4_dirent *)(*b)->data) == EXT4_DIRENT_MIN && entry_is(*e, ".."))
+	if (entry_len(dir, (struct ext4_dirent *)(*b)->data) == EXT4_DIRENT_MIN &&
+		entry_is(*e, ".."))
 		return 0;
 	buf_put(*b);
 	return dir_corrupt(dir, 0, "\"..\" is not its second entry");

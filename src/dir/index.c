@@ -45,7 +45,8 @@ u8 dx_version(const struct inode *dir, u8 stored)
 {
 	bool unsigned_chars = dir->volume->sb.hash_unsigned;
 
-	return stored <= EXT4_HASH_TEA && unsigned_chars ? stored + EXT4_HASH_LEGACY_UNSIGNED : stored;
+	return stored <= EXT4_HASH_TEA && unsigned_chars ? stored + EXT4_HASH_LEGACY_UNSIGNED
+							 : stored;
 }
 
 int dx_name_hash(struct inode *dir, u8 version, struct name name, struct dirhash *out)

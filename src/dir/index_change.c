@@ -48,7 +48,8 @@ int dx_insert(struct handle *h, struct inode *dir, struct name name, ino_nr ino,
 static int dots_check(struct inode *dir, struct buf *b, const struct ext4_dirent **rest)
 {
 	const struct ext4_dirent *dot = (const struct ext4_dirent *)b->data;
-	const struct ext4_dirent *dotdot = (const struct ext4_dirent *)(b->data + entry_len(dir, dot));
+	const struct ext4_dirent *dotdot =
+		(const struct ext4_dirent *)(b->data + entry_len(dir, dot));
 	u32 at = entry_len(dir, dot);
 
 	if (!entry_is(dot, ".") || at != EXT4_DIRENT_MIN || !entry_is(dotdot, ".."))
@@ -90,19 +91,22 @@ static void root_format(struct inode *dir, u8 *data, lblk_t leaf)
 	memset(data + EXT4_DIRENT_MIN, 0, bs - EXT4_DIRENT_MIN);
 	r->dot_type = dot_type;
 	r->dotdot_inode = cpu_to_le32(parent);
-	dirent_set_rec_len((struct ext4_dirent *)(data + EXT4_DIRENT_MIN), bs - EXT4_DIRENT_MIN, bs);
+	dirent_set_rec_len(
+		(struct ext4_dirent *)(data + EXT4_DIRENT_MIN), bs - EXT4_DIRENT_MIN, bs);
 	r->dotdot_name_len = 2;
 	r->dotdot_type = dotdot_type;
 	memcpy(r->dotdot_name, "..", 2);
 	r->info.hash_version = dir->volume->sb.def_hash_version;
 	r->info.info_length = sizeof(r->info);
-	r->countlimit.limit = cpu_to_le16((u16)dx_limit(&dir->volume->sb, EXT4_DX_ROOT_COUNT_OFFSET));
+	r->countlimit.limit =
+		cpu_to_le16((u16)dx_limit(&dir->volume->sb, EXT4_DX_ROOT_COUNT_OFFSET));
 	r->countlimit.count = cpu_to_le16(1);
 	r->block0 = cpu_to_le32(leaf);
 }
 
 static int convert(struct handle *h, struct inode *dir, struct buf *root, u32 rest)
 {
+	struct buf_ctx ctx = dir_ctx(dir);
 	struct buf *leaf;
 	lblk_t lblk;
 	int err = dir_block_append(h, dir, &dir_leaf_type, &leaf, &lblk);
@@ -113,7 +117,7 @@ static int convert(struct handle *h, struct inode *dir, struct buf *root, u32 re
 	if (!err) {
 		move_entries(dir, root->data, rest, leaf);
 		root_format(dir, root->data, lblk);
-		buf_retype(root, &dir_root_type);
+		buf_retype(root, &dir_root_type, &ctx);
 		err = buf_dirty(h, root);
 	}
 	if (!err)

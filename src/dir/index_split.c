@@ -46,7 +46,8 @@ static void node_format(struct inode *dir, struct buf *b, struct dx_frame *out)
 }
 
 /* Moves the upper half of a node to a new one, and enters that in the parent, which has room. */
-static int node_split(struct handle *h, struct inode *dir, struct dx_frame *parent, struct dx_frame *f)
+static int node_split(
+	struct handle *h, struct inode *dir, struct dx_frame *parent, struct dx_frame *f)
 {
 	u32 count = frame_count(f), keep = count / 2, hash = frame_hash(f, keep);
 	struct dx_frame fresh;
@@ -144,10 +145,12 @@ static int leaf_collect(
 		int err;
 
 		if (le32_to_cpu(e->inode)) {
-			err = dx_name_hash(dir, version, (struct name){e->name, e->name_len}, &hash);
+			err = dx_name_hash(
+				dir, version, (struct name){e->name, e->name_len}, &hash);
 			if (err)
 				return err;
-			out[n++] = (struct leaf_entry){hash.hash, (u16)at, (u16)dirent_need(e->name_len)};
+			out[n++] = (struct leaf_entry){
+				hash.hash, (u16)at, (u16)dirent_need(e->name_len)};
 		}
 		at += entry_len(dir, e);
 	}
@@ -220,8 +223,8 @@ static int split_apply(struct handle *h, struct inode *dir, struct dx_path *p, s
 static int leaf_split(struct handle *h, struct inode *dir, struct dx_path *p, struct buf *old)
 {
 	u32 bs = dir_block_size(dir), count;
-	struct split_space s = {
-		.entries = os_alloc(bs / EXT4_DIRENT_MIN * sizeof(*s.entries)), .copy = os_alloc(bs)};
+	struct split_space s = {.entries = os_alloc(bs / EXT4_DIRENT_MIN * sizeof(*s.entries)),
+		.copy = os_alloc(bs)};
 	int err = s.entries && s.copy ? 0 : ERR(ENOMEM);
 
 	if (!err)

@@ -50,7 +50,8 @@ static const struct ext4_dirent *inline_next(
 		const struct ext4_dirent *e = (const struct ext4_dirent *)(d->data + *at);
 		const char *why;
 
-		if (dirent_verify(&dir->volume->sb, d->data + start, end - start, *at - start, &why)) {
+		if (dirent_verify(
+			    &dir->volume->sb, d->data + start, end - start, *at - start, &why)) {
 			*err = dir_corrupt(dir, 0, why);
 			return NULL;
 		}

@@ -83,9 +83,9 @@ static int collect(struct inode *dir, struct buf *b, u8 version, struct found_li
 static int collect_block(struct inode *dir, lblk_t lblk, u8 version, struct found_list *l)
 {
 	struct buf *b;
-	int err = l->held_count == l->held_cap ?
-		grow((void **)&l->held, &l->held_cap, sizeof(*l->held)) :
-		0;
+	int err = l->held_count == l->held_cap
+			  ? grow((void **)&l->held, &l->held_cap, sizeof(*l->held))
+			  : 0;
 
 	if (!err)
 		err = dir_block_read(dir, lblk, &dir_leaf_type, &b);
@@ -125,7 +125,8 @@ static u8 emit_type(const struct inode *dir, const struct ext4_dirent *e)
 }
 
 /* False: the receiver is full. */
-static bool emit_list(struct inode *dir, struct found_list *l, u64 *cookie, dir_emit_fn *emit, void *arg)
+static bool emit_list(
+	struct inode *dir, struct found_list *l, u64 *cookie, dir_emit_fn *emit, void *arg)
 {
 	rank(l);
 	for (u32 k = 0; k < l->count; k++) {
@@ -211,7 +212,8 @@ static int iterate_one_block(struct inode *dir, u64 *cookie, dir_emit_fn *emit, 
 }
 
 /* Entries of one block whose offset is not below *cookie. False: the receiver is full. */
-static bool emit_block(struct inode *dir, struct buf *b, u64 base, u64 *cookie, dir_emit_fn *emit, void *arg)
+static bool emit_block(
+	struct inode *dir, struct buf *b, u64 base, u64 *cookie, dir_emit_fn *emit, void *arg)
 {
 	u32 end = leaf_end(dir);
 

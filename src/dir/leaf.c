@@ -141,8 +141,7 @@ int dir_remove(struct handle *h, struct inode *dir, const struct dir_slot *s)
 	return buf_dirty(h, s->b);
 }
 
-int dir_replace(
-	struct handle *h, struct inode *dir, const struct dir_slot *s, ino_nr ino, u8 type)
+int dir_replace(struct handle *h, struct inode *dir, const struct dir_slot *s, ino_nr ino, u8 type)
 {
 	struct ext4_dirent *e = slot_entry(s);
 	int err = buf_write_access(h, s->b);

@@ -1,0 +1,84 @@
+/* What the name operations share: checks, link counts, the per-volume part. */
+#include "base/err.h"
+#include "dir/dir_priv.h"
+#include "os/mem.h"
+
+#include <sys/stat.h>
+
+int dir_init(struct volume *v)
+{
+	struct dir_room *r = os_zalloc(sizeof(*r));
+
+	if (!r)
+		return ERR(ENOMEM);
+	os_mutex_init(&r->rename_lock, RANK_RENAME, "rename");
+	v->dirs = r;
+	return 0;
+}
+
+void dir_fini(struct volume *v)
+{
+	os_mutex_fini(&v->dirs->rename_lock);
+	os_free(v->dirs);
+	v->dirs = NULL;
+}
+
+void dir_set_replace_hook(struct volume *v, void (*hook)(struct inode *moved))
+{
+	v->dirs->replace_hook = hook;
+}
+
+/* A removed directory takes no new names. */
+int dir_change_check(struct inode *dir, const struct cred *cred)
+{
+	int err = volume_check_write(dir->volume);
+
+	if (err)
+		return err;
+	if (!inode_is(dir, S_IFDIR))
+		return ERR(ENOTDIR);
+	if (dir->f.links == 0)
+		return ERR(ENOENT);
+	return inode_permission(dir, cred, PERM_WRITE | PERM_EXEC);
+}
+
+int dir_victim_check(
+	struct inode *dir, struct inode *victim, const struct cred *cred, bool want_dir)
+{
+	u32 guarded = EXT4_IMMUTABLE_FL | EXT4_APPEND_FL;
+	int err;
+
+	if (dir->f.flags & EXT4_APPEND_FL || victim->f.flags & guarded)
+		return ERR(EPERM);
+	err = inode_sticky_check(dir, victim, cred);
+	if (err)
+		return err;
+	if (want_dir != inode_is(victim, S_IFDIR))
+		return ERR(want_dir ? ENOTDIR : EISDIR);
+	return 0;
+}
+
+void dir_touched(struct inode *dir)
+{
+	inode_touch(dir, INODE_MTIME | INODE_CTIME);
+}
+
+int handle_finish(struct handle *h, int err)
+{
+	int stop_err = handle_stop(h);
+
+	return err ? err : stop_err;
+}
+
+int drop_link(struct handle *h, struct inode *i)
+{
+	int err = 0;
+
+	if (i->f.links == 0)
+		return dir_corrupt(i, 0, "a name points to an inode without links");
+	inode_dec_links(i);
+	inode_touch(i, INODE_CTIME);
+	if (i->f.links == 0)
+		err = orphan_add(h, i);
+	return err ? err : inode_dirty(h, i);
+}
