@@ -50,7 +50,7 @@ int dx_root_verify(
 	const struct super_info *sb, const void *block, u32 dir_blocks, const char **why);
 int dx_node_verify(
 	const struct super_info *sb, const void *block, u32 dir_blocks, const char **why);
-/* The limit must have been verified for csum_verify; true and no-op without metadata_csum. */
+/* A block with a wrong limit has no valid checksum. No-op and true without metadata_csum. */
 void dx_csum_set(const struct super_info *sb, u32 seed, void *block, u32 offset);
 bool dx_csum_verify(const struct super_info *sb, u32 seed, const void *block, u32 offset);
 /* Is this block of an indexed directory a node (not a leaf), by its shape? */

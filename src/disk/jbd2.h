@@ -42,8 +42,9 @@ void jbd2_header_set(void *block, u32 type, u32 sequence);
 /* --- tags of a descriptor (JB-13) --- */
 struct jbd2_tag {
 	u64 blocknr;
-	u32 flags;    /* JBD2_FLAG_* */
-	u32 checksum; /* v3: 32 bits, v2: low 16, else 0 */
+	u32 flags;	   /* JBD2_FLAG_* */
+	u32 checksum;	   /* v3: 32 bits, v2: low 16, else 0 */
+	u32 checksum_mask; /* which bits of it exist; set by jbd2_tag_next() */
 };
 
 u32 jbd2_tag_size(u32 incompat);
@@ -73,9 +74,9 @@ void jbd2_tag_finish(void *block, u32 incompat, u32 offset);
 /* --- checksums --- */
 /* Of a block as stored in the log, i.e. escaped. */
 u32 jbd2_tag_csum(u32 seed, u32 sequence, const void *data, u32 block_size);
-/* By tag layout; incompat as given when the tag was read. True without csum v2/v3. */
-bool jbd2_tag_csum_ok(u32 seed, u32 sequence, const void *data, u32 block_size, u32 incompat,
-	const struct jbd2_tag *tag);
+/* For a tag that jbd2_tag_next() gave; true without csum v2/v3. */
+bool jbd2_tag_csum_ok(
+	u32 seed, u32 sequence, const void *data, u32 block_size, const struct jbd2_tag *tag);
 /* Descriptor and revoke blocks; only with csum v2/v3. */
 void jbd2_tail_csum_set(u32 seed, void *block, u32 block_size);
 bool jbd2_tail_csum_ok(u32 seed, const void *block, u32 block_size);

@@ -40,7 +40,8 @@ struct super_info {
 	bool hash_sign_known; /* false: neither flag set yet */
 	/* inodes */
 	u32 first_ino;
-	u32 want_extra_isize, min_extra_isize; /* 0 if inode_size is 128 */
+	u32 want_extra_isize; /* of new inodes; 0 if inode_size is 128 */
+	u32 min_extra_isize;
 	u32 journal_inum, journal_dev;
 	u8 journal_uuid[16]; /* of the external journal */
 	u32 orphan_file_inum;
