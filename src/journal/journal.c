@@ -222,8 +222,12 @@ int journal_stop(struct journal *j)
 		nojournal_drop(j);
 	} else if (!err && !journal_aborted(j)) {
 		err = journal_mark_empty(j, 1, &empty); /* JB-31 */
+		if (err)
+			journal_abort(j, err);
 		ASSERT(empty);
 	}
+	if (j->errno_pending) /* aborted after the commit thread ended */
+		journal_super_set_errno(j, atomic_load_acq(&j->abort_err));
 	if (!err && journal_aborted(j))
 		err = ERR(EIO);
 	drop_list(j, &j->dead);

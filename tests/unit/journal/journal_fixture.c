@@ -154,6 +154,12 @@ void fx_format(struct fixture *f, const struct fixture_options *opt)
 		f->opt.sequence = 1;
 	if (!f->opt.cache_bytes)
 		f->opt.cache_bytes = 64 << 20;
+	f->sb.block_size = FX_BLOCK_SIZE;
+	f->sb.blocks_count = FX_BLOCKS;
+	if (f->opt.incompat & 0x18)
+		f->sb.feature_ro_compat |= EXT4_FEATURE_RO_COMPAT_METADATA_CSUM;
+	if (f->opt.incompat & 2)
+		f->sb.feature_incompat |= EXT4_FEATURE_INCOMPAT_64BIT;
 	make_devs(&f->mem, &f->rec, &f->dev);
 	if (f->opt.external)
 		make_devs(&f->log_mem, &f->log_rec, &f->log_dev);
