@@ -9,9 +9,8 @@ void err_set_hook(err_hook_fn *hook)
 	err_hook = hook;
 }
 
-int err_raise(int err, const char *file, int line)
+void err_raise(int err, const char *file, int line)
 {
 	if (err_hook != NULL)
 		err_hook(err, file, line);
-	return err;
 }

@@ -9,13 +9,14 @@
 
 #include <errno.h>
 
-#define ERR(e) err_raise(-(e), __FILE__, __LINE__)
+/* The value is spelled out so that the compiler knows it is not 0. */
+#define ERR(e) (err_raise(-(e), __FILE__, __LINE__), -(e))
 
 /* Called for each raised error when set; for debugging and tests. Process-wide, set once at start.
  */
 typedef void err_hook_fn(int err, const char *file, int line);
 void err_set_hook(err_hook_fn *hook);
 
-int err_raise(int err, const char *file, int line);
+void err_raise(int err, const char *file, int line);
 
 #endif

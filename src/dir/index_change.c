@@ -133,7 +133,7 @@ static int convert(struct handle *h, struct inode *dir, struct buf *root, u32 re
 
 int dx_make_indexed(struct handle *h, struct inode *dir)
 {
-	const struct ext4_dirent *rest;
+	const struct ext4_dirent *rest = NULL;
 	struct buf *root;
 	int err = dir_block_read(dir, 0, &dir_leaf_type, &root);
 

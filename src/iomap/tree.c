@@ -113,7 +113,7 @@ static u64 leaf_mask(const struct folio *f)
 
 int tree_insert(struct iofile *io, struct folio *f)
 {
-	struct folio_node *leaf;
+	struct folio_node *leaf = NULL;
 	u64 page = folio_page(f), mask = leaf_mask(f);
 	int err = tree_leaf(io, page, &leaf);
 
