@@ -40,8 +40,9 @@ bool range_meets_copies(const struct space *sp, pblk_t pblk, u64 len)
 
 	for (group_nr nr = block_group(sp, pblk); nr <= last; nr++) {
 		pblk_t first = group_first_block(sp, nr);
+		u32 base = group_base_blocks(sp, nr);
 
-		if (pblk < first + group_base_blocks(sp, nr) && pblk + len > first)
+		if (base && pblk < first + base && pblk + len > first)
 			return true;
 	}
 	return false;

@@ -116,7 +116,7 @@ static bool lru_pop_cold(struct space *sp, struct group **out)
 		g = list_first(&sp->lru, struct group, lru);
 		list_del(&g->lru);
 		if (!atomic_xchg(&g->hot, false)) {
-			sp->lru_count--;
+			atomic_store_relaxed(&sp->lru_count, sp->lru_count - 1);
 			break;
 		}
 		list_add_tail(&sp->lru, &g->lru);

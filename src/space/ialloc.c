@@ -40,22 +40,30 @@ static ino_nr inode_number(const struct space *sp, group_nr nr, u32 index)
 	return (ino_nr)((u64)nr * sp->inodes_per_group + index + 1);
 }
 
+static bool may_take(const struct inode_pick *p, const struct group *g, u32 index)
+{
+	struct space *sp = p->sp;
+
+	if (bit_test(g->ibuf->data, index))
+		return false;
+	return p->allow_recent || journal_exists(sp->v->journal) ||
+	       !recent_contains(&sp->recent, inode_number(sp, g->idx.nr, index));
+}
+
 /* A free index, or inodes_per_group. */
 static u32 pick_index(const struct inode_pick *p, const struct group *g)
 {
 	struct space *sp = p->sp;
-	u32 end = sp->inodes_per_group, from = first_index(sp, g->idx.nr);
-	bool check = !journal_exists(sp->v->journal) && !p->allow_recent;
+	u32 end = sp->inodes_per_group, from = first_index(sp, g->idx.nr), goal;
 
 	if (p->req->goal && space_inode_group(sp->v, p->req->goal) == g->idx.nr) {
-		u32 goal = inode_index(sp, p->req->goal);
-
-		if (goal >= from && !bit_test(g->ibuf->data, goal) && !check)
+		goal = inode_index(sp, p->req->goal);
+		if (goal >= from && may_take(p, g, goal))
 			return goal;
 	}
 	for (u32 i = bits_next_zero(g->ibuf->data, from, end); i < end;
 		i = bits_next_zero(g->ibuf->data, i + 1, end))
-		if (!check || !recent_contains(&sp->recent, inode_number(sp, g->idx.nr, i)))
+		if (may_take(p, g, i))
 			return i;
 	return end;
 }

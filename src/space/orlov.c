@@ -107,6 +107,12 @@ static group_nr unit_first(const struct walk *w, u32 unit)
 	return (group_nr)unit << w->sp->flex_log;
 }
 
+/* An eighth below average counts as average: superblock copies make some units a little smaller. */
+static bool about_average(u64 have, u64 average)
+{
+	return have >= average - average / 8;
+}
+
 /* At least average everywhere, fewest directories, from the hash of the name on. */
 static int walk_top(struct walk *w)
 {
@@ -118,8 +124,9 @@ static int walk_top(struct walk *w)
 		u32 unit = (u32)(((u64)w->req->name_hash + i) % w->units);
 
 		unit_sum(w->sp, unit, &s);
-		if (!s.free_inodes || s.free_inodes < w->average.free_inodes ||
-			s.free_blocks < w->average.free_blocks || s.dirs >= best_dirs)
+		if (!s.free_inodes || s.dirs >= best_dirs ||
+			!about_average(s.free_inodes, w->average.free_inodes) ||
+			!about_average(s.free_blocks, w->average.free_blocks))
 			continue;
 		best = unit;
 		best_dirs = s.dirs;

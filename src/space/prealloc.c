@@ -10,6 +10,7 @@
 #include "space/space_priv.h"
 
 #include "os/assert.h"
+#include "os/atomic.h"
 
 void prealloc_init(struct prealloc *pa)
 {
@@ -30,7 +31,7 @@ static void list_window(struct space *sp, struct prealloc *pa)
 	os_mutex_lock(&sp->window_lock);
 	if (list_empty(&pa->node)) {
 		list_add_tail(&sp->windows, &pa->node);
-		sp->window_count++;
+		atomic_store_relaxed(&sp->window_count, sp->window_count + 1);
 	}
 	os_mutex_unlock(&sp->window_lock);
 }
@@ -40,7 +41,7 @@ static void unlist_window(struct space *sp, struct prealloc *pa)
 	os_mutex_lock(&sp->window_lock);
 	if (!list_empty(&pa->node)) {
 		list_del(&pa->node);
-		sp->window_count--;
+		atomic_store_relaxed(&sp->window_count, sp->window_count - 1);
 	}
 	os_mutex_unlock(&sp->window_lock);
 }

@@ -112,7 +112,8 @@ static void churn(void *arg)
 			replace_inode(w);
 		if (i % 200 == 199 && journal_commit_all(w->f->v.journal, NULL))
 			w->bad++;
-		if (i % 50 == 0 && !space_range_valid(&w->f->v, 12, 20000 + next(w, 1), 1))
+		if (w->kept[i % KEEP].len && !space_range_valid(&w->f->v, 12,
+						     w->kept[i % KEEP].pblk, w->kept[i % KEEP].len))
 			w->bad++;
 	}
 	prealloc_discard(&w->f->v, &pa);
