@@ -29,7 +29,7 @@ struct dev_file_options {
  * Unaligned memory goes through bounce buffers.
  */
 int dev_file_open(const char *path, const struct dev_file_options *opt, struct dev **out);
-/* What was chosen; uring may turn false later, when the kernel refuses rings. */
+/* What was chosen. */
 struct dev_file_mode {
 	bool direct, uring, block_device;
 };

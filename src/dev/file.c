@@ -86,8 +86,10 @@ static void file_close(struct dev *dev)
 {
 	struct file_dev *f = (struct file_dev *)dev;
 
-	if (f->fd >= 0)
-		close(f->fd); /* drops the lock */
+	if (f->fd >= 0) {
+		file_unlock(f);
+		close(f->fd);
+	}
 	os_free(f->dev.path);
 	os_free(f);
 }
@@ -164,6 +166,8 @@ static int file_bring_up(struct file_dev *f, const struct dev_file_options *opt)
 		err = file_probe(f, !opt->no_direct);
 	if (!err)
 		err = dev_setup(&f->dev);
+	if (!err) /* learn now whether rings work; the first one waits in the pool */
+		pool_put(pool_get(&f->dev, POOL_BATCH));
 	return err;
 }
 

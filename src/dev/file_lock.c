@@ -147,6 +147,14 @@ int file_lock(const struct file_dev *f, bool write)
 	return ERR(EBUSY);
 }
 
+/* Closing would do it, too, but only when nobody else (a child process) has the descriptor. */
+void file_unlock(const struct file_dev *f)
+{
+	struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+
+	(void)fcntl(f->fd, F_OFD_SETLK, &lock);
+}
+
 static void loop_report(const struct file_dev *f, const char *loop)
 {
 	log_msg(f->dev.log, LOG_ERROR,

@@ -75,6 +75,7 @@ void ring_reap(struct file_queue *q, unsigned min, u64 deadline_ns);
 
 /* file_lock.c: both log what is in the way */
 int file_lock(const struct file_dev *f, bool write);
+void file_unlock(const struct file_dev *f);
 int file_check_loop(const struct file_dev *f);
 void file_report_busy_block(const struct file_dev *f, u64 devno);
 

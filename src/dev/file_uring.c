@@ -54,6 +54,12 @@ int ring_create(struct file_dev *f, unsigned depth, struct ring **out)
 void ring_destroy(struct ring *r)
 {
 	ASSERT(r->in_kernel == 0);
+	/*
+	 * The kernel ends a ring some time after its last user has gone. It must
+	 * not keep the file open until then: a block device would stay claimed.
+	 */
+	if (r->fixed_file)
+		io_uring_unregister_files(&r->io);
 	io_uring_queue_exit(&r->io);
 	os_free(r);
 }

@@ -39,6 +39,7 @@ void image_remove(const char *path);
 /* Attaches the image to a loop device that goes away with its last user; *fd keeps it. Root only.
  */
 char *loop_attach(const char *image, u32 sector_bytes, int *fd);
+bool uring_works(void); /* built in, and allowed by the kernel */
 struct dev *file_open(const char *path, struct dev_file_options opt);
 
 /* Collects messages; not for threads. */

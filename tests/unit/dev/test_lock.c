@@ -114,6 +114,35 @@ static void test_same_process(void **state)
 	image_remove(path);
 }
 
+/* A close lets go of everything at once, also when rings were in use. */
+static void open_and_close(const char *path)
+{
+	for (unsigned i = 0; i < 50; i++) {
+		struct dev *dev = file_open(path, (struct dev_file_options){0});
+		struct dev_req req = {.op = DEV_FLUSH};
+		struct dev_queue *q;
+
+		assert_int_equal(dev_queue_create(dev, 8, &q), 0);
+		run(q, &req);
+		dev_queue_destroy(q);
+		dev_close(dev);
+	}
+}
+
+static void test_close_is_complete(void **state)
+{
+	const char *image = image_make(65536);
+	int fd;
+	char *loop;
+
+	open_and_close(image);
+	loop = loop_attach(image, 512, &fd);
+	open_and_close(loop);
+	close(fd);
+	free(loop);
+	image_remove(image);
+}
+
 static void test_attached_to_loop(void **state)
 {
 	const char *path = image_make(65536);
@@ -167,6 +196,7 @@ int main(void)
 		cmocka_unit_test(test_writer_keeps_all_out),
 		cmocka_unit_test(test_readers_share),
 		cmocka_unit_test(test_same_process),
+		cmocka_unit_test(test_close_is_complete),
 		cmocka_unit_test(test_attached_to_loop),
 		cmocka_unit_test(test_block_device_in_use),
 	};
