@@ -39,7 +39,10 @@ struct buf_ctx {
 
 struct buf_type {
 	const char *name;
-	/* 0, -EUCLEAN or -EBADMSG; *why is a static text. data is one block. */
+	/*
+	 * 0, -EUCLEAN or -EBADMSG; *why is a static text. data is one block. NULL where several
+	 * owners share the block and each checks its part under its own lock (descriptors).
+	 */
 	int (*verify)(const struct super_info *sb, const void *data, pblk_t pblk,
 		const struct buf_ctx *ctx, const char **why);
 	/* Puts the checksum into data (live block or frozen copy); may be NULL. */

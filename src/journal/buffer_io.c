@@ -154,7 +154,7 @@ void buf_assert_valid(struct buf *b)
 	int err;
 
 	os_mutex_lock(&b->lock);
-	err = b->type ? verify_unsealed_locked(b, b->type, &b->ctx) : 0;
+	err = b->type && b->type->verify ? verify_unsealed_locked(b, b->type, &b->ctx) : 0;
 	os_mutex_unlock(&b->lock);
 	ASSERT(!err || err == -ENOMEM);
 #else

@@ -8,16 +8,11 @@
 #include "os/mem.h"
 
 /*
- * Each descriptor carries its own checksum, and group_init() checks it: one bad
- * descriptor must cost one group, not the whole block.
+ * No verifier: each descriptor carries its own checksum, which group_init()
+ * checks, so one bad descriptor costs one group; later each changes under its
+ * own group's lock, so nobody may look at the block as a whole.
  */
-static int gdt_verify(const struct super_info *sb, const void *data, pblk_t pblk,
-	const struct buf_ctx *ctx, const char **why)
-{
-	return 0;
-}
-
-const struct buf_type gdt_buf_type = {.name = "group descriptors", .verify = gdt_verify};
+const struct buf_type gdt_buf_type = {.name = "group descriptors"};
 
 /* MD-29: padding bits are one. */
 static int padding_verify(const struct super_info *sb, const void *data, u32 used, const char **why)
