@@ -11,9 +11,9 @@ struct acl_item {
 	u32 tag, perm, id;
 };
 
-/* What has been seen of a list so far; items come in the order of their tags, then ids. */
+/* What has been seen of a list so far. */
 struct acl_check {
-	struct acl_item last;
+	u32 last_tag;
 	u32 seen; /* tags */
 	bool bad;
 };
@@ -31,15 +31,15 @@ static bool known_tag(u32 tag)
 	return tag && (tag & (tag - 1)) == 0 && (tag & ~all) == 0;
 }
 
-/* The order of tags is that of their values; the same user or group only once. */
+/* The order of tags is that of their values; users and groups come in any order among themselves.
+ */
 static void check_item(struct acl_check *c, const struct acl_item *i)
 {
-	if (!known_tag(i->tag) || i->perm & ~7u || i->tag < c->last.tag ||
-		(i->tag == c->last.tag && (!has_id(i->tag) || i->id <= c->last.id)) ||
-		(has_id(i->tag) && i->id == NO_ID))
+	if (!known_tag(i->tag) || i->perm & ~7u || i->tag < c->last_tag ||
+		(i->tag == c->last_tag && !has_id(i->tag)) || (has_id(i->tag) && i->id == NO_ID))
 		c->bad = true;
 	c->seen |= i->tag;
-	c->last = *i;
+	c->last_tag = i->tag;
 }
 
 static bool check_done(const struct acl_check *c)
