@@ -114,7 +114,7 @@ int dir_block_append(struct handle *h, struct inode *dir, const struct buf_type 
 	struct mapping m;
 	int err = append_check(dir, at);
 
-	ASSERT(os_rwsem_held(&dir->lock));
+	ASSERT(at == 0 || os_rwsem_held(&dir->lock)); /* a new directory is known to nobody else */
 	if (!err)
 		err = map_create(h, &dir->map, at, 1, MAP_CREATE_METADATA, &m);
 	if (!err)

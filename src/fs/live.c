@@ -52,8 +52,8 @@ static int mark_unmounted(struct fs *fs, bool orphans_left)
 	struct volume *v = &fs->volume;
 	struct ext4_super *s = volume_super(v);
 
-	space_store_counts(v);
 	os_mutex_lock(&v->super_lock);
+	space_store_counts(v);
 	mark_wtime(s, os_clock_wall());
 	flag_set(&s->s_feature_incompat, EXT4_FEATURE_INCOMPAT_RECOVER, false);
 	if (!orphans_left)

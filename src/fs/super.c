@@ -47,11 +47,6 @@ static void super_type_seal(
 static const struct buf_type super_type = {
 	.name = "superblock", .verify = super_type_verify, .seal = super_type_seal};
 
-struct ext4_super *volume_super(struct volume *v)
-{
-	return super_in(&v->sb, v->super_buf->data);
-}
-
 static int super_read_at(struct fs *fs, u64 offset, struct ext4_super *out)
 {
 	if (offset + SUPER_BYTES > fs->volume.dev->info.size)

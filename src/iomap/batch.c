@@ -27,14 +27,14 @@ struct io_batch {
 	struct page_cache *pc;
 	struct dev_queue *queue;
 	enum dev_op op;
-	batch_done_fn *done;
+	io_batch_done_fn *done;
 	struct batch_req *open; /* being filled, or NULL */
 	struct dev_req *ready[BATCH_REQS];
 	unsigned ready_count;
 	struct batch_req reqs[BATCH_REQS];
 };
 
-int batch_create(struct page_cache *pc, struct io_batch **out)
+int io_batch_create(struct page_cache *pc, struct io_batch **out)
 {
 	struct io_batch *b = os_zalloc(sizeof(*b));
 
@@ -45,12 +45,12 @@ int batch_create(struct page_cache *pc, struct io_batch **out)
 	return 0;
 }
 
-void batch_destroy(struct io_batch *b)
+void io_batch_destroy(struct io_batch *b)
 {
 	os_free(b);
 }
 
-int batch_start(struct io_batch *b, enum dev_op op, batch_done_fn *done)
+int io_batch_start(struct io_batch *b, enum dev_op op, io_batch_done_fn *done)
 {
 	b->op = op;
 	b->done = done;
@@ -114,7 +114,7 @@ static bool joins(const struct io_batch *b, u64 addr)
 	return r && r->req.iov_count < BATCH_SEGS && r->req.offset + r->req.len == addr;
 }
 
-void batch_add(struct io_batch *b, struct folio *f, u64 mask, u64 addr)
+void io_batch_add(struct io_batch *b, struct folio *f, u64 mask, u64 addr)
 {
 	u32 bs = b->pc->p.block_size, first = (u32)__builtin_ctzll(mask);
 	u64 len = (u64)__builtin_popcountll(mask) * bs;
@@ -132,7 +132,7 @@ void batch_add(struct io_batch *b, struct folio *f, u64 mask, u64 addr)
 	r->req.len += len;
 }
 
-void batch_finish(struct io_batch *b)
+void io_batch_finish(struct io_batch *b)
 {
 	batch_close_req(b);
 	batch_submit(b);

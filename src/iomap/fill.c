@@ -58,7 +58,7 @@ static int fill_add(struct io_batch *b, struct folio *f, u64 mask, struct iomap 
 		if (!run)
 			return ERR(EIO);
 		if (m->type == IOMAP_MAPPED)
-			batch_add(b, f, run, m->addr + (pos - m->offset));
+			io_batch_add(b, f, run, m->addr + (pos - m->offset));
 		else
 			zero_blocks(f, run);
 		mask &= ~run;
@@ -82,19 +82,19 @@ int folio_fill_locked(struct folio *f, u64 mask)
 	mask &= ~f->uptodate;
 	if (!mask)
 		return 0;
-	err = batch_create(f->cache, &b);
+	err = io_batch_create(f->cache, &b);
 	if (err)
 		return err;
-	err = batch_start(b, DEV_READ, part_read);
+	err = io_batch_start(b, DEV_READ, part_read);
 	if (err)
 		goto out;
 	err = fill_add(b, f, mask, &m);
-	batch_finish(b);
+	io_batch_finish(b);
 	err = fill_error(f, err);
 	if (!err)
 		f->uptodate |= mask;
 out:
-	batch_destroy(b);
+	io_batch_destroy(b);
 	return err;
 }
 
@@ -140,10 +140,10 @@ static int fill_read(struct iofile *io, struct fill *fill)
 {
 	struct iomap m = {0};
 	struct io_batch *b = NULL;
-	int err = fill->count ? batch_create(io->cache, &b) : 0;
+	int err = fill->count ? io_batch_create(io->cache, &b) : 0;
 
 	if (!err && b)
-		err = batch_start(b, DEV_READ, part_read);
+		err = io_batch_start(b, DEV_READ, part_read);
 	for (unsigned k = 0; k < fill->count; k++)
 		fill->error[k] = err;
 	if (!err && b) {
@@ -153,12 +153,12 @@ static int fill_read(struct iofile *io, struct fill *fill)
 			fill->error[k] =
 				fill_add(b, f, folio_mask_inside(f, f->pos, f->pos + f->size), &m);
 		}
-		batch_finish(b);
+		io_batch_finish(b);
 	}
 	TRACE("fill_read", fill->count, err);
 	for (unsigned k = 0; k < fill->count; k++)
 		fill_finish_one(fill->folio[k], fill->error[k]);
-	batch_destroy(b);
+	io_batch_destroy(b);
 	return err;
 }
 

@@ -120,13 +120,13 @@ void lru_remove(struct folio *f);
  * adjoin. Submits as it fills; batch_finish waits for all.
  */
 struct io_batch;
-typedef void batch_done_fn(struct folio *f, u64 mask, int err);
-int batch_create(struct page_cache *pc, struct io_batch **out);
-void batch_destroy(struct io_batch *b);
-int batch_start(struct io_batch *b, enum dev_op op, batch_done_fn *done);
+typedef void io_batch_done_fn(struct folio *f, u64 mask, int err);
+int io_batch_create(struct page_cache *pc, struct io_batch **out);
+void io_batch_destroy(struct io_batch *b);
+int io_batch_start(struct io_batch *b, enum dev_op op, io_batch_done_fn *done);
 /* Blocks of mask (one contiguous run) of f are at device byte addr. done runs once per call. */
-void batch_add(struct io_batch *b, struct folio *f, u64 mask, u64 addr);
-void batch_finish(struct io_batch *b);
+void io_batch_add(struct io_batch *b, struct folio *f, u64 mask, u64 addr);
+void io_batch_finish(struct io_batch *b);
 
 /* fill.c */
 /* Reads the blocks of mask that are not uptodate; the folio lock is held and kept. */

@@ -12,12 +12,12 @@
 int reserve_init(struct page_cache *pc)
 {
 	os_mutex_init(&pc->reserve_lock, RANK_PAGE, "writeback reserve");
-	return batch_create(pc, &pc->reserve);
+	return io_batch_create(pc, &pc->reserve);
 }
 
 void reserve_fini(struct page_cache *pc)
 {
-	batch_destroy(pc->reserve);
+	io_batch_destroy(pc->reserve);
 }
 
 static void note_error(struct iofile *io, int err)
@@ -121,7 +121,7 @@ static int write_folio(struct io_batch *b, struct folio *f, u64 mask, struct iom
 			return ERR(EIO);
 		if (m->type == IOMAP_MAPPED || m->type == IOMAP_UNWRITTEN) {
 			atomic_add(&f->io_pending, 1);
-			batch_add(b, f, run, m->addr + (pos - m->offset));
+			io_batch_add(b, f, run, m->addr + (pos - m->offset));
 		}
 		mask &= ~run;
 	}
@@ -133,7 +133,7 @@ static int write_dirty(struct iofile *io, u64 start, u64 end, bool wait, struct 
 	struct iomap m = {0};
 	struct folio *f;
 	u64 pos = start;
-	int err, first_err = batch_start(b, DEV_WRITE, part_written);
+	int err, first_err = io_batch_start(b, DEV_WRITE, part_written);
 
 	if (first_err)
 		return first_err;
@@ -152,7 +152,7 @@ static int write_dirty(struct iofile *io, u64 start, u64 end, bool wait, struct 
 		folio_put(f);
 	}
 	TRACE("write_dirty", start, end);
-	batch_finish(b);
+	io_batch_finish(b);
 	return first_err;
 }
 
@@ -161,9 +161,9 @@ static int write_with_batch(struct iofile *io, u64 start, u64 end, bool wait)
 	struct io_batch *b;
 	int err;
 
-	if (batch_create(io->cache, &b) == 0) {
+	if (io_batch_create(io->cache, &b) == 0) {
 		err = write_dirty(io, start, end, wait, b);
-		batch_destroy(b);
+		io_batch_destroy(b);
 		return err;
 	}
 	os_mutex_lock(&io->cache->reserve_lock);

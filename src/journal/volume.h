@@ -54,7 +54,7 @@ struct volume {
 	const struct volume_ops *ops;
 };
 
-/* The superblock inside super_buf. Defined by the fs room, which owns the block. */
+/* The superblock inside super_buf. */
 struct ext4_super *volume_super(struct volume *v);
 
 /* 0, or the error that a changing (any) operation must return now. */
