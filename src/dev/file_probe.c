@@ -121,6 +121,11 @@ static bool fd_set_direct(const struct file_dev *f, bool on)
  * Direct I/O when every request that info allows is aligned enough for it.
  * Mixing both ways, request by request, would make each direct write throw
  * away page cache that buffered requests filled, and wait for it.
+ *
+ * Why direct also for images: the engine has its own page cache. Measured on
+ * ext4 over virtio, 4 KiB at random places, 32 in flight: cold reads 101k/s
+ * for 23 % of a core direct, 62k/s for 44 % buffered; writes with a flush after
+ * each 32, 65k/s and 56k/s. Only writes that nobody flushes are faster buffered.
  */
 static void choose_direct(struct file_dev *f, u32 block_size)
 {
