@@ -220,6 +220,7 @@ static void test_JB_21_data_error(void **state)
 	f.j->p.data_err_abort = true;
 	order(&o, 0, 10);
 	assert_int_equal(journal_commit_all(f.j, NULL), -EIO);
+	assert_int_equal(fx_detach(&f), -EIO);
 	assert_int_equal(f.aborts, 1);
 	fx_close(&f);
 }

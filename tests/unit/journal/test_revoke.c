@@ -1,6 +1,8 @@
 /* Freed metadata: revoke, cancel, forget; seen through crash images. */
 #include "crash.h"
 
+#include "journal/txn_priv.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,6 +151,37 @@ static void test_JB_16_cancelled_revoke_returns(void **state)
 	fx_close(&f);
 }
 
+/* Also when the old copy is home already but its transaction has not left the log. */
+static void test_JB_16_cancelled_revoke_of_a_checkpointed_block(void **state)
+{
+	struct fixture f;
+	struct handle h;
+	struct buf *b;
+	bool drop;
+
+	fx_open(&f, &v3);
+	fx_op(&f, 0, 2, 1);
+	commit(&f);
+	b = buf_find(f.cache, FX_META);
+	os_mutex_lock(&b->lock);
+	drop = checkpoint_remove_locked(f.j, b);
+	os_mutex_unlock(&b->lock);
+	assert_true(drop);
+	buf_put(b);
+	buf_put(b);
+	bcache_invalidate(f.cache, FX_META, 1);
+	assert_int_equal(handle_start(f.j, &h, 1, 1), 0);
+	assert_int_equal(journal_forget(&h, f.cache, FX_META, NULL), 0);
+	assert_int_equal(handle_stop(&h), 0);
+	create_block(&f, 0, 2);
+	free_block(&f, 0);
+	commit(&f);
+	write_data(&f, 0, "file data");
+	crash_and_recover(&f);
+	assert_string_equal(home_text(&f, 0), "file data");
+	fx_close(&f);
+}
+
 /* JB-17: freed in N, logged again in N+1: N's revoke stays, N+1's copy replays. */
 static void test_JB_17_tables_switch(void **state)
 {
@@ -212,6 +245,7 @@ int main(void)
 		cmocka_unit_test(test_JB_19_freed_but_not_committed),
 		cmocka_unit_test(test_JB_16_cancel_in_same_transaction),
 		cmocka_unit_test(test_JB_16_cancelled_revoke_returns),
+		cmocka_unit_test(test_JB_16_cancelled_revoke_of_a_checkpointed_block),
 		cmocka_unit_test(test_JB_17_tables_switch),
 		cmocka_unit_test(test_born_and_freed),
 		cmocka_unit_test(test_many_revokes),
