@@ -3,7 +3,7 @@
  * their shard's list until there are too many.
  */
 #include "base/err.h"
-#include "inode/inode_priv.h"
+#include "inode/xattr_priv.h"
 #include "os/mem.h"
 
 #include <string.h>
@@ -14,17 +14,18 @@
 #define EVICT_SCAN 32
 
 struct icache_shard {
-	struct os_mutex lock; /* rank CACHE */
-	struct os_cond change; /* with lock: an inode was loaded or is gone */
+	struct os_mutex lock;	       /* rank CACHE */
+	struct os_cond change;	       /* with lock: an inode was loaded or is gone */
 	struct inode *bucket[BUCKETS]; /* lock */
-	struct list unused;   /* lock; oldest first */
-	u32 unused_count;     /* lock */
-	u32 referenced;	      /* lock; inodes with refs > 0 */
+	struct list unused;	       /* lock; oldest first */
+	u32 unused_count;	       /* lock */
+	u32 referenced;		       /* lock; inodes with refs > 0 */
 };
 
 struct icache {
 	u32 unused_max; /* per shard */
 	const struct iofile_ops *io_ops;
+	struct xattr_cache *xattrs;
 	struct icache_shard shard[SHARDS];
 };
 
@@ -41,9 +42,15 @@ static struct inode **bucket_of(struct icache_shard *s, ino_nr ino)
 int icache_create(struct volume *v, const struct icache_params *params)
 {
 	struct icache *c = os_zalloc(sizeof(*c));
+	int err;
 
 	if (!c)
 		return ERR(ENOMEM);
+	err = xattr_cache_create(&c->xattrs);
+	if (err) {
+		os_free(c);
+		return err;
+	}
 	c->unused_max = div_up(params->max_unused ? params->max_unused : UNUSED_MAX, SHARDS);
 	for (unsigned k = 0; k < SHARDS; k++) {
 		os_mutex_init(&c->shard[k].lock, RANK_CACHE, "inode cache");
@@ -60,6 +67,7 @@ void icache_destroy(struct volume *v)
 
 	ASSERT(left == 0);
 	(void)left;
+	xattr_cache_destroy(v->inodes->xattrs);
 	os_free(v->inodes);
 	v->inodes = NULL;
 }
@@ -72,6 +80,11 @@ void icache_set_io_ops(struct volume *v, const struct iofile_ops *ops)
 const struct iofile_ops *icache_io_ops(struct volume *v)
 {
 	return v->inodes->io_ops;
+}
+
+struct xattr_cache *icache_xattrs(struct volume *v)
+{
+	return v->inodes->xattrs;
 }
 
 static struct inode *find_locked(struct icache_shard *s, ino_nr ino)
@@ -116,7 +129,8 @@ static void leave_locked(struct icache_shard *s, struct inode *i)
 	os_cond_broadcast(&s->change);
 }
 
-/* The cached inode with a reference, once it is neither loading nor leaving; NULL if there is none. */
+/* The cached inode with a reference, once it is neither loading nor leaving; NULL if there is none.
+ */
 static struct inode *find_settled(struct icache_shard *s, ino_nr ino)
 {
 	struct inode *i;
@@ -182,8 +196,8 @@ static int number_check(struct volume *v, ino_nr ino)
 {
 	if (ino == EXT4_ROOT_INO || (ino >= v->sb.first_ino && ino <= v->sb.inodes_count))
 		return 0;
-	return volume_error(v, ERR(EUCLEAN), ino, 0,
-		"inode number out of range or reserved; run e2fsck");
+	return volume_error(
+		v, ERR(EUCLEAN), ino, 0, "inode number out of range or reserved; run e2fsck");
 }
 
 int inode_get(struct volume *v, ino_nr ino, struct inode **out)
@@ -195,15 +209,17 @@ int inode_get(struct volume *v, ino_nr ino, struct inode **out)
 	err = get(v, ino, false, out);
 	if (err || !inode_state(*out, INODE_EA))
 		return err;
+	atomic_or(&(*out)->state, INODE_BAD); /* attributes use objects of their own */
 	inode_put(*out);
-	return volume_error(v, ERR(EUCLEAN), ino, 0,
-		"an attribute value is used as a file; run e2fsck");
+	return volume_error(
+		v, ERR(EUCLEAN), ino, 0, "an attribute value is used as a file; run e2fsck");
 }
 
 int inode_get_special(struct volume *v, ino_nr ino, struct inode **out)
 {
 	if (ino == 0 || ino > v->sb.inodes_count)
-		return volume_error(v, ERR(EUCLEAN), ino, 0, "inode number out of range; run e2fsck");
+		return volume_error(
+			v, ERR(EUCLEAN), ino, 0, "inode number out of range; run e2fsck");
 	return get(v, ino, true, out);
 }
 
@@ -234,7 +250,8 @@ int icache_insert(struct inode *i)
 	struct inode *old;
 
 	os_mutex_lock(&s->lock);
-	while ((old = find_locked(s, i->ino)) != NULL && inode_state(old, INODE_FREEING | INODE_LOADING))
+	while ((old = find_locked(s, i->ino)) != NULL &&
+		inode_state(old, INODE_FREEING | INODE_LOADING))
 		os_cond_wait(&s->change, &s->lock);
 	if (!old)
 		enter_locked(s, i);
@@ -266,6 +283,7 @@ static void retire(struct icache_shard *s, struct inode *i)
 	os_mutex_lock(&s->lock);
 	leave_locked(s, i);
 	os_mutex_unlock(&s->lock);
+	xattr_drain(i->volume);
 	inode_free_memory(i);
 }
 
@@ -348,7 +366,9 @@ u32 icache_shrink(struct volume *v, u32 keep)
 {
 	u32 referenced = 0;
 
+	xattr_drain(v);
 	for (unsigned k = 0; k < SHARDS; k++)
-		referenced += shrink_shard(&v->inodes->shard[k], keep == UINT32_MAX ? keep : keep / SHARDS);
+		referenced += shrink_shard(
+			&v->inodes->shard[k], keep == UINT32_MAX ? keep : keep / SHARDS);
 	return referenced;
 }

@@ -17,9 +17,7 @@ bool cred_in_group(const struct cred *c, u32 gid)
 static int mode_check(const struct inode *i, const struct cred *c, u32 mask)
 {
 	u32 mode = i->f.mode;
-	u32 bits = c->uid == i->f.uid	       ? mode >> 6 :
-		   cred_in_group(c, i->f.gid) ? mode >> 3 :
-						mode;
+	u32 bits = c->uid == i->f.uid ? mode >> 6 : cred_in_group(c, i->f.gid) ? mode >> 3 : mode;
 
 	return (bits & mask) == mask ? 0 : -EACCES;
 }

@@ -10,7 +10,7 @@ static bool has_map(const struct inode *i)
 	if (i->f.flags & EXT4_INLINE_DATA_FL)
 		return false;
 	return inode_is(i, S_IFREG) || inode_is(i, S_IFDIR) ||
-		(inode_is(i, S_IFLNK) && !inode_symlink_is_fast(i));
+	       (inode_is(i, S_IFLNK) && !inode_symlink_is_fast(i));
 }
 
 /* A map_remove may have used up the handle: make sure that the closing steps fit. */
@@ -98,7 +98,8 @@ static int delete_end(struct handle *h, struct inode *i)
 
 static int delete_in(struct handle *h, struct inode *i)
 {
-	u32 end_credits = xattr_set_credits(i, 0) + ORPHAN_CREDITS + INODE_DIRTY_CREDITS + SPACE_INODE_CREDITS;
+	u32 end_credits = xattr_set_credits(i, 0) + ORPHAN_CREDITS + INODE_DIRTY_CREDITS +
+			  SPACE_INODE_CREDITS;
 	int err = delete_begin(h, i);
 
 	if (!err && has_map(i))
@@ -134,6 +135,7 @@ void inode_delete(struct inode *i)
 	if (!err)
 		return;
 	orphan_forget(i);
-	log_msg(&v->log, LOG_WARNING, "inode %u: deleting it failed (%d); the next mount or e2fsck finishes it",
-		i->ino, err);
+	log_msg(&v->log, LOG_WARNING,
+		"inode %u: deleting it failed (%d); the next mount or e2fsck finishes it", i->ino,
+		err);
 }

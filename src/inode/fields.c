@@ -50,7 +50,7 @@ static bool counts_subdirs(const struct inode *i)
 int inode_inc_links(struct inode *i)
 {
 	bool nolimit = inode_is(i, S_IFDIR) && super_has_dir_nlink(&i->volume->sb) &&
-		i->f.flags & EXT4_INDEX_FL;
+		       i->f.flags & EXT4_INDEX_FL;
 	int err = 0;
 
 	os_mutex_lock(&i->raw_lock);
@@ -89,7 +89,7 @@ void inode_clear_links(struct inode *i)
 bool inode_symlink_is_fast(const struct inode *i)
 {
 	return inode_is(i, S_IFLNK) && !(i->f.flags & (EXT4_EXTENTS_FL | EXT4_INLINE_DATA_FL)) &&
-		i->f.size < sizeof(i->f.i_block);
+	       i->f.size < sizeof(i->f.i_block);
 }
 
 int inode_fast_symlink(const struct inode *i, char *buf)

@@ -21,45 +21,47 @@
 #include "inode/cred.h"
 #include "iomap/pagecache.h"
 #include "map/map.h"
+#include "os/atomic.h"
 #include "os/clock.h"
 
-enum inode_state { /* bits of inode->state, atomic */
-	INODE_ORPHAN_FILE = 1,	/* has a slot in the orphan file */
-	INODE_ORPHAN_LIST = 2,	/* is on the superblock's list */
-	INODE_FREEING = 4,	/* last reference gone: lookups wait */
-	INODE_BAD = 8,		/* failed a check: every operation gets EUCLEAN */
-	INODE_EA = 16,		/* holds an attribute value (XA-6) */
-	INODE_TMPFILE = 64,	/* made without a name: may get one though it has no link (DR-17) */
-	INODE_NEW = 32,		/* its directory entry may not be durable (no-journal fsync, IO-92) */
+enum inode_state {	       /* bits of inode->state, atomic */
+	INODE_ORPHAN_FILE = 1, /* has a slot in the orphan file */
+	INODE_ORPHAN_LIST = 2, /* is on the superblock's list */
+	INODE_FREEING = 4,     /* last reference gone: lookups wait */
+	INODE_BAD = 8,	       /* failed a check: every operation gets EUCLEAN */
+	INODE_EA = 16,	       /* holds an attribute value (XA-6) */
+	INODE_TMPFILE = 64,    /* made without a name: may get one though it has no link (DR-17) */
+	INODE_NEW = 32, /* its directory entry may not be durable (no-journal fsync, IO-92) */
 };
 
 struct inode {
-	struct volume *volume;	/* immutable */
-	ino_nr ino;		/* immutable */
-	u32 refs;		/* atomic; 0 -> 1 only under the cache shard lock */
-	u32 state;		/* atomic, INODE_* */
-	struct os_rwsem lock;	/* IL, rank INODE */
+	struct volume *volume;		 /* immutable */
+	ino_nr ino;			 /* immutable */
+	u32 refs;			 /* atomic; 0 -> 1 only under the cache shard lock */
+	u32 state;			 /* atomic, INODE_* */
+	struct os_rwsem lock;		 /* IL, rank INODE */
 	struct os_rwsem invalidate_lock; /* ML, rank INVALIDATE */
 	struct os_rwsem xattr_lock;	 /* rank XATTR */
 	struct os_mutex raw_lock; /* rank INODE_META: f.blocks, disk_size, times while packing */
-	struct inode_fields f;	/* lock: IL exclusive to change, raw_lock as well for blocks and times */
-	u64 size;		/* VS; published with release (IO-59) */
-	u64 disk_size;		/* DS; lock: raw_lock */
-	u32 csum_seed;		/* I(n); immutable */
+	struct inode_fields
+		f;     /* lock: IL exclusive to change, raw_lock as well for blocks and times */
+	u64 size;      /* VS; published with release (IO-59) */
+	u64 disk_size; /* DS; lock: raw_lock */
+	u32 csum_seed; /* I(n); immutable */
 	struct filemap map;
 	struct iofile io;
 	struct ordered_inode ordered;
-	u32 dio_in_flight;	/* atomic; later: direct I/O */
-	struct handle write_handle; /* lock: IL exclusive; the buffered write in progress */
+	u32 dio_in_flight;	       /* atomic; later: direct I/O */
+	struct handle write_handle;    /* lock: IL exclusive; the buffered write in progress */
 	tid_nr sync_tid, datasync_tid; /* atomic: commits that fsync, fdatasync wait for (IO-24) */
-	ino_nr parent_hint;	/* relaxed; for no-journal fsync and locality */
-	u32 lookups;		/* atomic; the face's own reference count (FUSE nlookup) */
-	struct list orphan_node; /* lock: orphans */
-	u32 orphan_slot;	/* lock: orphans */
-	u32 dir_hint;		/* directories: block with room for the next entry; relaxed */
+	ino_nr parent_hint;	       /* relaxed; for no-journal fsync and locality */
+	u32 lookups;		       /* atomic; the face's own reference count (FUSE nlookup) */
+	struct list orphan_node;       /* lock: orphans */
+	u32 orphan_slot;	       /* lock: orphans */
+	u32 dir_hint;		 /* directories: block with room for the next entry; relaxed */
 	struct inode *hash_next; /* lock: cache shard */
-	struct list lru;	/* lock: cache shard */
-	void *acl_cache;	/* lock: xattr_lock; private to acl.c */
+	struct list lru;	 /* lock: cache shard */
+	void *acl_cache;	 /* lock: xattr_lock; private to acl.c */
 };
 
 struct icache_params {
@@ -75,18 +77,19 @@ int inode_get(struct volume *v, ino_nr ino, struct inode **out);
 /* For internal callers: special numbers, EA inodes, orphans with no links. */
 int inode_get_special(struct volume *v, ino_nr ino, struct inode **out);
 void inode_hold(struct inode *i);
-bool inode_hold_unless_freeing(struct inode *i); /* false when its last reference is being dropped */
+bool inode_hold_unless_freeing(
+	struct inode *i);	 /* false when its last reference is being dropped */
 void inode_put(struct inode *i); /* may start handles: call with no handle and no lock held */
 /* Drops unreferenced inodes (all of them at unmount). Returns how many remain referenced. */
 u32 icache_shrink(struct volume *v, u32 keep);
 
 struct inode_new {
-	u32 mode;		  /* type and permission bits */
-	u32 umask;		  /* applied unless the parent has a default ACL */
+	u32 mode;  /* type and permission bits */
+	u32 umask; /* applied unless the parent has a default ACL */
 	u32 rdev_major, rdev_minor;
 	const struct cred *cred;
 	u32 name_hash;
-	bool no_link;		  /* O_TMPFILE: nlink 0, on the orphan record from birth (DR-17) */
+	bool no_link; /* O_TMPFILE: nlink 0, on the orphan record from birth (DR-17) */
 };
 /*
  * Allocates and initialises a new inode (MD-24, AL-8, ACL and setgid inheritance) with nlink 1
@@ -94,15 +97,16 @@ struct inode_new {
  * the name; if that fails it calls inode_new_failed (DR-15). *out must start as NULL; when
  * it is set, even with an error, the caller puts it after the handle is stopped.
  */
-int inode_new(struct handle *h, struct inode *parent, const struct inode_new *req,
-	struct inode **out);
+int inode_new(
+	struct handle *h, struct inode *parent, const struct inode_new *req, struct inode **out);
 int inode_new_failed(struct handle *h, struct inode *i);
 u32 inode_new_credits(const struct inode *parent);
 
 /* Packs the raw inode into its table block in h. Any thread; takes raw_lock. */
 int inode_dirty(struct handle *h, struct inode *i);
 enum { INODE_DIRTY_CREDITS = 1 };
-/* Raw bytes as stored now, for the in-inode xattr area. The caller holds xattr_lock; put the buffer after. */
+/* Raw bytes as stored now, for the in-inode xattr area. The caller holds xattr_lock; put the buffer
+ * after. */
 int inode_raw(struct inode *i, struct buf **b, void **raw);
 
 void inode_lock_two(struct inode *a, struct inode *b); /* a may equal b; a, b may be NULL */
@@ -110,11 +114,11 @@ void inode_unlock_two(struct inode *a, struct inode *b);
 
 static inline u64 inode_size(const struct inode *i)
 {
-	return __atomic_load_n(&i->size, __ATOMIC_ACQUIRE);
+	return atomic_load_acq(&i->size);
 }
 void inode_set_size(struct inode *i, u64 size);	     /* VS, release */
 void inode_set_disk_size(struct inode *i, u64 size); /* DS, under raw_lock */
-bool inode_is(const struct inode *i, u32 type); /* S_IFREG, S_IFDIR, ... */
+bool inode_is(const struct inode *i, u32 type);	     /* S_IFREG, S_IFDIR, ... */
 
 enum { INODE_ATIME = 1, INODE_MTIME = 2, INODE_CTIME = 4 };
 /* Sets times to now and bumps i_version (MD-23); the caller dirties. */

@@ -1,4 +1,5 @@
-/* Declarations shared inside the inode room; inode.h, xattr.h, orphan.h and cred.h are its contract. */
+/* Declarations shared inside the inode room; inode.h, xattr.h, orphan.h and cred.h are its
+ * contract. */
 #ifndef INODE_INODE_PRIV_H
 #define INODE_INODE_PRIV_H
 
@@ -8,7 +9,7 @@
 #include "os/assert.h"
 #include "os/atomic.h"
 
-enum { /* further bits of inode->state */
+enum {			     /* further bits of inode->state */
 	INODE_LOADING = 256, /* in the cache, not yet filled: lookups wait */
 	INODE_BLANK = 512,   /* never written: the raw inode is zeroed first (AL-8) */
 };
@@ -16,7 +17,8 @@ enum { /* further bits of inode->state */
 /* load.c */
 struct inode *inode_alloc(struct volume *v, ino_nr ino);
 void inode_free_memory(struct inode *i);
-/* Reads and verifies the raw inode; special: internal callers may see links 0 and reserved numbers. */
+/* Reads and verifies the raw inode; special: internal callers may see links 0 and reserved numbers.
+ */
 int inode_load(struct inode *i, bool special);
 /* Sets up map, pages and locks that depend on the fields. */
 int inode_setup(struct inode *i);
@@ -31,6 +33,11 @@ extern const struct filemap_ops inode_map_ops;
 int icache_insert(struct inode *i);
 void icache_forget_new(struct inode *i);
 const struct iofile_ops *icache_io_ops(struct volume *v);
+struct xattr_cache *icache_xattrs(struct volume *v);
+
+/* xattr_cache.c */
+/* Deletes EA inodes that lost their last reference. No handle open. */
+void xattr_drain(struct volume *v);
 
 /* delete.c */
 /* The last reference to an inode without links is gone: frees all it owns (OR-7). */

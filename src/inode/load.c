@@ -37,7 +37,7 @@ static bool uses_map(const struct inode *i)
 	if (i->f.flags & EXT4_INLINE_DATA_FL)
 		return false;
 	return inode_is(i, S_IFREG) || inode_is(i, S_IFDIR) ||
-		(inode_is(i, S_IFLNK) && !inode_symlink_is_fast(i));
+	       (inode_is(i, S_IFLNK) && !inode_symlink_is_fast(i));
 }
 
 static int write_ordered(struct ordered_inode *oi, u64 start, u64 end)

@@ -10,8 +10,8 @@
 	(EXT4_SYNC_FL | EXT4_NODUMP_FL | EXT4_NOATIME_FL | EXT4_JOURNAL_DATA_FL |                  \
 		EXT4_DIRSYNC_FL | EXT4_PROJINHERIT_FL | EXT4_CASEFOLD_FL | EXT4_DAX_FL)
 #define INHERIT_FILE                                                                               \
-	(EXT4_SYNC_FL | EXT4_NODUMP_FL | EXT4_NOATIME_FL | EXT4_JOURNAL_DATA_FL | EXT4_PROJINHERIT_FL | \
-		EXT4_DAX_FL)
+	(EXT4_SYNC_FL | EXT4_NODUMP_FL | EXT4_NOATIME_FL | EXT4_JOURNAL_DATA_FL |                  \
+		EXT4_PROJINHERIT_FL | EXT4_DAX_FL)
 #define INHERIT_OTHER (EXT4_NODUMP_FL | EXT4_NOATIME_FL)
 
 static u32 flags_for(const struct inode *parent, u32 mode)
@@ -19,7 +19,8 @@ static u32 flags_for(const struct inode *parent, u32 mode)
 	u32 mask = S_ISDIR(mode) ? INHERIT_DIR : S_ISREG(mode) ? INHERIT_FILE : INHERIT_OTHER;
 	u32 flags = parent->f.flags & mask;
 
-	if (super_has_extents(&parent->volume->sb) && (S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode)))
+	if (super_has_extents(&parent->volume->sb) &&
+		(S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode)))
 		flags |= EXT4_EXTENTS_FL;
 	return flags;
 }
@@ -37,7 +38,7 @@ static void owner_set(struct inode *i, const struct inode *parent, const struct 
 	if (sgid && S_ISDIR(mode))
 		mode |= S_ISGID;
 	else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !c->privileged &&
-		!cred_in_group(c, i->f.gid))
+		 !cred_in_group(c, i->f.gid))
 		mode &= ~(u32)S_ISGID;
 	i->f.mode = mode;
 }
@@ -66,8 +67,8 @@ static void map_set(struct inode *i)
 	i->csum_seed = inode_csum_seed(&v->sb, i->ino, i->f.generation);
 	iofile_init(&i->io, v->pages, icache_io_ops(v));
 	inode_ordered_init(i);
-	filemap_init_empty(&i->map, v, &inode_map_ops, i->ino, i->csum_seed,
-		i->f.flags & EXT4_EXTENTS_FL);
+	filemap_init_empty(
+		&i->map, v, &inode_map_ops, i->ino, i->csum_seed, i->f.flags & EXT4_EXTENTS_FL);
 	i->map.metadata_data = !inode_is(i, S_IFREG);
 	if (mapped)
 		memcpy(i->f.i_block, i->map.root, sizeof(i->map.root));
@@ -76,10 +77,11 @@ static void map_set(struct inode *i)
 u32 inode_new_credits(const struct inode *parent)
 {
 	return SPACE_INODE_CREDITS + INODE_DIRTY_CREDITS + ORPHAN_CREDITS +
-		2 * xattr_set_credits(parent, 4096);
+	       2 * xattr_set_credits(parent, 4096);
 }
 
-static int number_new(struct handle *h, struct inode *parent, const struct inode_new *req, ino_nr *ino)
+static int number_new(
+	struct handle *h, struct inode *parent, const struct inode_new *req, ino_nr *ino)
 {
 	struct inode_alloc_request ar = {.parent = parent->ino,
 		.parent_top = parent->ino == EXT4_ROOT_INO || parent->f.flags & EXT4_TOPDIR_FL,
@@ -90,7 +92,8 @@ static int number_new(struct handle *h, struct inode *parent, const struct inode
 	return space_inode_alloc(h, parent->volume, &ar, ino);
 }
 
-static int finish(struct handle *h, struct inode *parent, struct inode *i, const struct inode_new *req)
+static int finish(
+	struct handle *h, struct inode *parent, struct inode *i, const struct inode_new *req)
 {
 	int err = req->no_link ? orphan_add(h, i) : 0;
 
@@ -109,8 +112,8 @@ static int device_set(struct inode *i, const struct inode_new *req)
 }
 
 /* The object is made before the number, so that only I/O can fail once the bitmap has changed. */
-int inode_new(struct handle *h, struct inode *parent, const struct inode_new *req,
-	struct inode **out)
+int inode_new(
+	struct handle *h, struct inode *parent, const struct inode_new *req, struct inode **out)
 {
 	struct inode *i = inode_alloc(parent->volume, 0);
 	int err;

@@ -18,7 +18,9 @@ static int usable(struct volume *v, ino_nr ino)
 	used = space_inode_in_use(v, ino);
 	if (used > 0)
 		return 0;
-	return used < 0 ? used : volume_error(v, ERR(EUCLEAN), ino, 0, "orphan record of a free inode; run e2fsck");
+	return used < 0 ? used
+			: volume_error(v, ERR(EUCLEAN), ino, 0,
+				  "orphan record of a free inode; run e2fsck");
 }
 
 static bool truncatable(const struct inode *i)
@@ -90,7 +92,8 @@ static int list_adopt(struct volume *v, ino_nr ino, struct inode **out)
 		return err;
 	if (inode_state(i, INODE_ORPHAN_FILE | INODE_ORPHAN_LIST)) {
 		inode_put(i);
-		return volume_error(v, ERR(EUCLEAN), ino, 0, "the orphan list has a loop; run e2fsck");
+		return volume_error(
+			v, ERR(EUCLEAN), ino, 0, "the orphan list has a loop; run e2fsck");
 	}
 	os_mutex_lock(&o->lock);
 	list_add_head(&o->list, &i->orphan_node);
@@ -121,7 +124,7 @@ static int list_cleanup(struct volume *v, struct orphan_report *out)
 	ino_nr ino;
 
 	while ((ino = le32_to_cpu(volume_super(v)->s_last_orphan)) != 0) {
-		struct inode *i;
+		struct inode *i = NULL;
 
 		if (list_adopt(v, ino, &i) == 0 && finish_inode(i, out) == 0 &&
 			le32_to_cpu(volume_super(v)->s_last_orphan) != ino)

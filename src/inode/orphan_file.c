@@ -29,7 +29,8 @@ static const struct buf_type orphan_block_type = {
 
 static struct le32 *slot_at(const struct orphans *o, u32 slot)
 {
-	return (struct le32 *)o->blocks[slot / o->slots_per_block]->data + slot % o->slots_per_block;
+	return (struct le32 *)o->blocks[slot / o->slots_per_block]->data +
+	       slot % o->slots_per_block;
 }
 
 static int slot_write(struct handle *h, struct orphans *o, u32 slot, ino_nr ino)

@@ -5,16 +5,16 @@
 #include "inode/inode_priv.h"
 
 struct orphans {
-	struct os_mutex lock;	/* rank ORPHAN */
-	struct list list;	/* inodes on the superblock's list, head first; lock */
+	struct os_mutex lock; /* rank ORPHAN */
+	struct list list;     /* inodes on the superblock's list, head first; lock */
 	/* The orphan file; count 0 without the feature. Blocks are pinned. */
-	u32 block_count;	/* immutable */
-	u32 slots_per_block;	/* immutable */
-	u32 csum_seed;		/* I(orphan file); immutable */
-	struct buf **blocks;	/* contents: lock */
-	u32 *free_slots;	/* per block; lock */
-	u32 used;		/* entries in the file; lock */
-	u32 hint;		/* block to try first; lock */
+	u32 block_count;     /* immutable */
+	u32 slots_per_block; /* immutable */
+	u32 csum_seed;	     /* I(orphan file); immutable */
+	struct buf **blocks; /* contents: lock */
+	u32 *free_slots;     /* per block; lock */
+	u32 used;	     /* entries in the file; lock */
+	u32 hint;	     /* block to try first; lock */
 };
 
 /* orphan_file.c; the caller holds orphans->lock. -ENOSPC: no free slot, use the list. */

@@ -39,7 +39,7 @@ ssize_t inode_slow_symlink(struct inode *i, char *buf, size_t size)
 	struct buf_ctx ctx = symlink_ctx(i);
 	size_t len = (size_t)inode_size(i);
 	struct buf *b;
-	pblk_t pblk;
+	pblk_t pblk = 0;
 	int err = block_of(i, &pblk);
 
 	if (!err)

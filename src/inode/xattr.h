@@ -14,7 +14,8 @@ ssize_t xattr_get(struct inode *i, const char *name, void *value, size_t size);
 /* NUL-separated names; size 0 = ask. Hides trusted.* when !cred->privileged. */
 ssize_t xattr_list(struct inode *i, const struct cred *cred, char *names, size_t size);
 enum { XATTR_SET_CREATE = 1, XATTR_SET_REPLACE = 2 };
-/* A complete operation with its own handle: permission by cred, ctime, ACL side effects on mode. IL exclusive. */
+/* A complete operation with its own handle: permission by cred, ctime, ACL side effects on mode. IL
+ * exclusive. */
 int xattr_set(struct inode *i, const struct cred *cred, const char *name, const void *value,
 	size_t size, u32 flags);
 int xattr_remove(struct inode *i, const struct cred *cred, const char *name);
