@@ -28,7 +28,11 @@
 struct journal;
 struct txn;
 
-/* Where the log lives: runs of log blocks on log_dev, ascending and without holes. */
+/*
+ * Where the log lives: runs of log blocks on log_dev, ascending and without holes. The first
+ * block of the first run is the journal superblock: log block 0 of a journal inode. The log of
+ * an external journal counts the blocks of its device: one run with lblk == pblk (JB-37).
+ */
 struct journal_run {
 	u32 lblk, len;
 	pblk_t pblk;

@@ -56,12 +56,17 @@ u32 log_contiguous(const struct journal *j, u32 log_block, u32 max)
 	return max_of(min_of(n, max), 1u);
 }
 
-/* Log blocks 0..n-1 without a hole, all on the device; n goes to *blocks. */
+/*
+ * Without a hole, all on the device, and from block 0 on; an external log begins
+ * with its superblock instead. The number of blocks, counted from 0, goes to *blocks.
+ */
 static int check_runs(const struct journal_params *p, u32 block_size, u32 *blocks)
 {
 	u64 device_blocks = p->log_dev->info.size / block_size, next = 0;
 	u32 i;
 
+	if (p->run_count && p->log_dev != p->fs_dev)
+		next = p->runs[0].lblk;
 	for (i = 0; i < p->run_count; i++) {
 		const struct journal_run *run = &p->runs[i];
 
@@ -70,7 +75,7 @@ static int check_runs(const struct journal_params *p, u32 block_size, u32 *block
 			goto bad;
 		next += run->len;
 	}
-	if (!next || next > UINT32_MAX)
+	if (!p->run_count || next > UINT32_MAX)
 		goto bad;
 	*blocks = (u32)next;
 	return 0;
@@ -126,6 +131,10 @@ static int load_super(struct journal *j)
 	if (!err && j->p.log_dev != j->p.fs_dev && info.nr_users != 1) {
 		why = "it is shared by several file systems";
 		err = ERR(EOPNOTSUPP);
+	}
+	if (!err && info.first <= j->p.runs[0].lblk) {
+		why = "the log would overwrite it";
+		err = ERR(EUCLEAN);
 	}
 	if (err) {
 		log_msg(j->p.log, LOG_ERROR, "journal superblock (block %llu): %s; run e2fsck",

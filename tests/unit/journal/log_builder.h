@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/err.h"
 #include "dev/devices.h"
 #include "disk/super.h"
 #include "journal/journal.h"

@@ -73,11 +73,11 @@ static void test_RC_4_superblock_fields(void **state)
 		{0x0c, 2048, -EUCLEAN}, {0x0c, 0, -EUCLEAN},
 		{0x10, 1101, -EUCLEAN}, /* longer than the inode */
 		{0x10, 0xffffffff, -EUCLEAN}, {0x10, 0, -EUCLEAN}, {0x10, 2, -EUCLEAN},
-		{0x10, 1050, 0}, {0x14, 0, -EUCLEAN}, {0x14, 1100, -EUCLEAN}, {0x14, 2, 0},
-		{0x1c, 0, 0}, {0x1c, 1099, 0}, {0x1c, 1100, -EUCLEAN}, {0x1c, 0xffffffff, -EUCLEAN},
-		{0x18, 0, 0}, {0x24, 1, -EUCLEAN}, /* v1 and v3 */
-		{0x28, 0x18, -EUCLEAN},		   /* v2 and v3 */
-		{0x28, 0x50, -EOPNOTSUPP},	   /* unknown */
+		{0x10, 1050, 0}, {0x14, 0, -EUCLEAN}, {0x14, 1100, -EUCLEAN}, {0x1c, 0, 0},
+		{0x1c, 1099, 0}, {0x1c, 1100, -EUCLEAN}, {0x1c, 0xffffffff, -EUCLEAN}, {0x18, 0, 0},
+		{0x24, 1, -EUCLEAN},	   /* v1 and v3 */
+		{0x28, 0x18, -EUCLEAN},	   /* v2 and v3 */
+		{0x28, 0x50, -EOPNOTSUPP}, /* unknown */
 		{0x28, 0x80000010, -EOPNOTSUPP}, {0x2c, 1, -EOPNOTSUPP},
 		{0x50, 0x01000000, -EUCLEAN},		    /* checksum type */
 		{0x50, 0, -EUCLEAN}, {0x24, 0xfffffffe, 0}, /* unknown compat bits */
@@ -177,6 +177,37 @@ static void test_HD_3_log_runs(void **state)
 	lb.runs[2].lblk++;
 	assert_int_equal(try_open(), -EUCLEAN);
 	lb_close(&lb);
+}
+
+/* JB-37: an external log counts the blocks of its device; its ring must not reach the superblock.
+ */
+static void test_JB_37_external_numbers(void **state)
+{
+	struct log_options o = {
+		.sequence = 5, .csum = LOG_V3, .external = true, .log_blocks = 1100, .start = 70};
+	u8 *log, *s;
+	u32 first;
+
+	for (first = 63; first < 67; first++) {
+		lb_open(&lb, &o);
+		lb_log(&lb, LB_HOME, 1);
+		lb_commit(&lb);
+		/* Log block n at device block n, the superblock in block 64. */
+		log = dev_mem_data(lb.log);
+		memmove(log + 70 * lb.bs, lb_block(&lb, 70), (size_t)5 * lb.bs);
+		lb.runs[0] = (struct journal_run){LB_LOG_PBLK, 1100 - LB_LOG_PBLK, LB_LOG_PBLK};
+		s = log + (size_t)LB_LOG_PBLK * lb.bs;
+		lb_put32(s, 0x14, first);
+		lb_put32(s, 0xfc, 0);
+		lb_put32(s, 0xfc, crc32c(~0u, s, 1024));
+		assert_int_equal(try_open(), first <= LB_LOG_PBLK ? -EUCLEAN : 0);
+		if (first > LB_LOG_PBLK) {
+			assert_int_equal(lb_recover(&lb), 0);
+			lb_expect(&lb, 1);
+			assert_int_equal(lb_get32(s, 0x1c), 0);
+		}
+		lb_close(&lb);
+	}
 }
 
 /* RC-15: the errno survives recovery, for the mount to see. */
@@ -361,6 +392,7 @@ int main(void)
 		cmocka_unit_test(test_RC_6_superblock_checksum),
 		cmocka_unit_test(test_JB_36_area_size),
 		cmocka_unit_test(test_HD_3_log_runs),
+		cmocka_unit_test(test_JB_37_external_numbers),
 		cmocka_unit_test(test_RC_15_stored_errno),
 		cmocka_unit_test(test_JB_31_next_position),
 		cmocka_unit_test(test_RC_2_discard),
