@@ -120,7 +120,7 @@ static int convert_piece(
 	if (r <= 0)
 		goto out_release;
 	r = extent_room(h, fm, c->from, s.count - 1, MAP_CREATE_MUST, path);
-	if (r == -ENOSPC || r == -EDQUOT || r == -ENOMEM)
+	if (goal_may_undo(r))
 		return convert_by_zeroing(h, fm, c, r);
 	if (r)
 		return r;
@@ -142,7 +142,7 @@ static int convert_step(struct handle *h, struct filemap *fm, struct extent_path
 	c.e = node_extent(extent_leaf(path)->node, extent_leaf(path)->pos);
 	c.end = (u32)min_of(extent_end(&c.e), (u64)end);
 	if (to_unwritten)
-		c.end = min_of(c.end, *cur + STEP_UNWRITTEN_MAX);
+		c.end = (u32)min_of((u64)c.end, (u64)*cur + STEP_UNWRITTEN_MAX);
 	*cur = c.end;
 	err = c.e.unwritten == to_unwritten ? 0 : extent_tree_check(fm, &c.e);
 	if (err || c.e.unwritten == to_unwritten) {

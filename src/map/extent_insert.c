@@ -122,8 +122,8 @@ int extent_create(struct handle *h, struct filemap *fm, const struct goal *g, st
 	e = (struct extent_entry){
 		.lblk = g->lblk, .len = got.len, .pblk = got.pblk, .unwritten = unwritten};
 	err = extent_insert(h, fm, &path, &e, g->create_flags);
-	if (err == -ENOSPC || err == -EDQUOT)
-		goal_undo_data(h, fm, &data, &got); /* other errors leak (IO-13) */
+	if (goal_may_undo(err))
+		goal_undo_data(h, fm, &data, &got);
 	if (err)
 		goto out_release;
 	filemap_add_blocks(fm, got.len);

@@ -1,5 +1,4 @@
 /* Life of a file map, its limits, and the check of everything it holds. */
-#include "disk/inode.h"
 #include "map/map_priv.h"
 #include "map/extent_tree.h"
 #include "map/indirect.h"
@@ -69,7 +68,16 @@ u64 filemap_reach(const struct filemap *fm)
 
 u64 filemap_max_bytes(const struct volume *v, bool extents)
 {
-	return min_of(inode_max_size(&v->sb, extents), reach(v, extents) * v->sb.block_size);
+	u64 bs = v->sb.block_size, per = bs / 4, blocks = reach(v, extents), limit;
+
+	if (!super_has_huge_file(&v->sb)) {
+		/* i_blocks counts 512-byte sectors in 32 bits, tables included (MD-17). */
+		limit = 0xffffffffull / (bs / 512);
+		if (!extents)
+			limit -= min_of(limit / 2, 3 + 2 * per + per * per);
+		blocks = min_of(blocks, limit);
+	}
+	return blocks * bs;
 }
 
 int map_verify_all(struct filemap *fm)

@@ -49,15 +49,12 @@ static u32 data_flags(const struct filemap *fm, const struct goal *g)
 	return flags;
 }
 
-/* IO-6: zeroed before anyone can see the mapping; IO-7: no metadata image survives. */
+/* IO-6: zeroed before anyone can see the mapping. */
 static int data_prepare(struct filemap *fm, const struct goal *g, const struct alloc_result *got)
 {
 	struct volume *v = fm->volume;
 	u32 bs = v->sb.block_size;
 
-	if (fm->metadata_data)
-		return 0;
-	bcache_invalidate(v->bcache, got->pblk, got->len);
 	if (!(g->create_flags & MAP_CREATE_ZERO))
 		return 0;
 	if (FAULT("map_zero"))
@@ -83,6 +80,7 @@ int goal_alloc_data(
 	req.file_blocks = max_of(atomic_load_relaxed(&fm->size_blocks_hint), end);
 	if (FAULT("map_alloc_data"))
 		return ERR(ENOSPC);
+	/* Without SPACE_METADATA no image of the blocks is left in the buffer cache (IO-7). */
 	err = space_alloc(h, v, &req, out);
 	if (err)
 		return err;

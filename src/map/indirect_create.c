@@ -127,9 +127,6 @@ static int publish(struct handle *h, struct filemap *fm, struct indirect_path *p
 		if (err)
 			return err;
 	}
-	err = indirect_access(h, path, top);
-	if (err)
-		return err;
 	if (c->count == 0)
 		put_run(path->step[top].table, path->slot[top], got);
 	else
@@ -145,6 +142,9 @@ int indirect_create(struct handle *h, struct filemap *fm, const struct goal *g, 
 	struct chain c;
 	int err = indirect_walk(fm, g->lblk, &path);
 
+	if (err)
+		goto out_release;
+	err = indirect_access(h, &path, path.reached - 1);
 	if (err)
 		goto out_release;
 	data.pblk = goal_find(fm, &path, g->lblk);

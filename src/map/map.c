@@ -166,8 +166,9 @@ int map_create(
 	}
 	TRACE("map_create_miss", lblk, len);
 	os_rwsem_lock(&fm->lock);
-	err = map_create_locked(h, fm, lblk, len, flags, out);
-	return filemap_unlock(h, fm, err);
+	err = filemap_unlock(h, fm, map_create_locked(h, fm, lblk, len, flags, out));
+	status_shrink_excess(fm->volume);
+	return err;
 }
 
 u32 map_create_credits(const struct filemap *fm, u32 len)

@@ -99,6 +99,14 @@ void goal_undo_data(
 	struct handle *h, struct filemap *fm, const struct goal *g, const struct alloc_result *got);
 /* Undoes goal_alloc_tree for a block that was never linked. */
 void goal_undo_tree(struct handle *h, struct filemap *fm, pblk_t pblk);
+/*
+ * IO-13: for lack of space or memory nothing was linked yet, so the blocks can go back. After other
+ * errors (device, corruption, abort) nobody knows, and they leak.
+ */
+static inline bool goal_may_undo(int err)
+{
+	return err == -ENOSPC || err == -EDQUOT || err == -ENOMEM;
+}
 u32 goal_free_flags(const struct filemap *fm);
 
 static inline u64 mapping_end(const struct mapping *m)

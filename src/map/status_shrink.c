@@ -85,8 +85,8 @@ static struct rb_node *scan_start(struct status_cache *sc, lblk_t lblk)
 	return found ? found : rb_first(&sc->root);
 }
 
-/* Returns how many entries went or lost their second chance. */
-static u32 scan_locked(struct status_cache *sc)
+/* Returns how many entries went or lost their second chance; no more go than down to target. */
+static u32 scan_locked(struct status_cache *sc, u64 target)
 {
 	struct rb_node *n = scan_start(sc, sc->shrink_pos), *next;
 	u32 work = 0, left;
@@ -98,6 +98,8 @@ static u32 scan_locked(struct status_cache *sc)
 		if (e->state == MAP_DELAYED)
 			continue;
 		work++;
+		if (atomic_load_relaxed(&sc->cache->entries) <= target)
+			break;
 		if (atomic_load_relaxed(&e->referenced))
 			atomic_store_relaxed(&e->referenced, 0);
 		else
@@ -122,7 +124,7 @@ static void shrink_locked(struct map_cache *c, u64 target)
 		/* Against the order status -> cache, so never waiting. */
 		if (!os_rwsem_trylock(&sc->lock))
 			continue;
-		if (scan_locked(sc) > 0)
+		if (scan_locked(sc, target) > 0)
 			idle = 0;
 		os_rwsem_unlock(&sc->lock);
 	}

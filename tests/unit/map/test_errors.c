@@ -213,6 +213,7 @@ static void test_IO_18_failed_conversion(void **state)
 	struct tmap t;
 	pblk_t p = poisoned(&t, 0, MAP_CREATE_UNWRITTEN);
 
+	t.fm.size_blocks_hint = 100;
 	tmap_expect(&t, 0, 20, MAP_UNWRITTEN);
 	fault_hook = no_room_no_zero;
 	assert_int_equal(tmap_written(&t, 5, 7), -EIO);
@@ -281,46 +282,73 @@ static void test_IO_104_punch_on_full(void **state)
 	tmap_close(&t);
 }
 
-/* A change that lacks memory for the cache fails before it begins. */
-static void test_no_memory(void **state)
+/* The nth allocation of memory fails in a creation that splits: all or nothing. */
+static bool create_without_memory(u32 nth, u32 *failures)
 {
 	struct tmap t;
 	struct mapping m;
-	u32 nth, newly, delayed = 0;
+	struct handle h;
+	bool hit;
+	int err;
+
+	open_small(&t);
+	fill_root(&t, 0, 4);
+	tmap_reopen(&t);
+	fixture_start(&t.f, &h, map_create_credits(&t.fm, 10), 0);
+	tmap_fault("os_alloc", nth, false);
+	err = map_create(&h, &t.fm, 20, 10, 0, &m);
+	tmap_fault_off();
+	hit = tmap_fault_hits() > 0;
+	assert_true(!err || err == -ENOMEM);
+	assert_true(handle_stop(&h) == 0 || err == -ENOMEM);
+	tmap_check(&t, err ? 4 : 14);
+	*failures += err != 0;
+	t.size_blocks = 30;
+	tmap_close(&t);
+	return hit;
+}
+
+static void test_creation_without_memory(void **state)
+{
+	u32 nth = 1, failures = 0;
+
+	while (create_without_memory(nth, &failures))
+		assert_true(++nth < 100);
+	assert_true(failures > 0);
+}
+
+/* Delaying fails without memory, undelaying never: memory for its split was set aside. */
+static void test_IO_23_delay_without_memory(void **state)
+{
+	struct tmap t;
+	struct mapping m;
+	u32 nth, newly, delayed = 0, failures = 0;
 	int err = -ENOMEM;
 
 	open_small(&t);
+	assert_int_equal(tmap_create(&t, 0, 10, 0, &m), 0);
+	tmap_reopen(&t);
+	assert_int_equal(space_claim(&t.f.v, 20, 0), 0);
 	for (nth = 1; err; nth++) {
-		tmap_fault("os_alloc", nth, true);
-		err = tmap_create(&t, 0, 10, 0, &m);
-		tmap_fault_off();
-		assert_true(!err || err == -ENOMEM);
-		tmap_check(&t, err ? 0 : 10);
-		assert_true(nth < 100);
-	}
-	assert_true(nth > 2);
-	assert_int_equal(space_claim(&t.f.v, 30, 0), 0);
-	for (nth = 1, err = -ENOMEM; err; nth++) {
 		tmap_fault("os_alloc", nth, true);
 		err = map_delay(&t.fm, 5, 25, &newly);
 		tmap_fault_off();
+		assert_true(!err || err == -ENOMEM);
 		delayed += newly;
+		failures += err != 0;
 	}
+	assert_true(failures > 0);
 	assert_int_equal(delayed, 20);
-	/* Undelaying never fails: the memory for its split was set aside. */
 	tmap_fault("os_alloc", 1, true);
 	assert_int_equal(map_undelay(&t.fm, 15, 16), 1);
-	assert_int_equal(map_undelay(&t.fm, 20, 22), 2);
 	map_shrink(&t.f.v, 0);
 	tmap_expect(&t, 0, 10, MAP_WRITTEN); /* lookups don't need memory */
 	tmap_expect(&t, 10, 5, MAP_DELAYED);
 	tmap_expect(&t, 15, 1, MAP_HOLE);
-	tmap_expect(&t, 16, 4, MAP_DELAYED);
-	tmap_expect(&t, 20, 2, MAP_HOLE);
-	tmap_expect(&t, 22, 8, MAP_DELAYED);
+	tmap_expect(&t, 16, 14, MAP_DELAYED);
 	tmap_fault_off();
-	assert_int_equal(map_undelay(&t.fm, 0, 100), 17);
-	space_unclaim(&t.f.v, 30);
+	assert_int_equal(map_undelay(&t.fm, 0, 100), 19);
+	space_unclaim(&t.f.v, 20);
 	tmap_close(&t);
 }
 
@@ -371,7 +399,8 @@ int main(void)
 		cmocka_unit_test(test_IO_18_failed_conversion),
 		cmocka_unit_test(test_IO_18_each_allocation_fails),
 		cmocka_unit_test(test_IO_104_punch_on_full),
-		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_creation_without_memory),
+		cmocka_unit_test(test_IO_23_delay_without_memory),
 		cmocka_unit_test(test_IO_7_node_becomes_data),
 	};
 

@@ -46,7 +46,6 @@ static void deep(bool descending)
 {
 	struct tmap t;
 	u32 count = 29000, i;
-	struct handle h;
 
 	tmap_open(&t, 160 << 20, MKE2FS_1K, true, FIXTURE_MEMORY);
 	create_every_second(&t, count, descending);
@@ -61,7 +60,6 @@ static void deep(bool descending)
 	}
 	tmap_finish(&t);
 	fixture_remove(&t.f);
-	(void)h;
 }
 
 static void test_IO_10_ascending_to_depth_3(void **state)
@@ -166,7 +164,7 @@ static void test_IO_12_last_block(void **state)
 /* IO-12: what the format can address, and i_blocks count. */
 static void test_IO_12_max_bytes(void **state)
 {
-	struct volume v = {.sb = {.block_size = 4096}};
+	struct volume v = {.sb = {.block_size = 4096, .block_bits = 12}};
 
 	v.sb.feature_ro_compat = EXT4_FEATURE_RO_COMPAT_HUGE_FILE;
 	assert_int_equal(filemap_max_bytes(&v, true), 0xffffffffull * 4096);
@@ -176,6 +174,7 @@ static void test_IO_12_max_bytes(void **state)
 	assert_int_equal(filemap_max_bytes(&v, true), 0xffffffffull / 8 * 4096);
 	assert_true(filemap_max_bytes(&v, false) < 1ull << 41);
 	v.sb.block_size = 65536;
+	v.sb.block_bits = 16;
 	v.sb.feature_ro_compat = EXT4_FEATURE_RO_COMPAT_HUGE_FILE;
 	assert_int_equal(filemap_max_bytes(&v, false), 0xffffffffull * 65536);
 }

@@ -83,6 +83,7 @@ static void test_runs(void **state)
 		assert_int_equal(tmap_create(&t, lblk, 2000 - lblk, 0, &m), 0);
 	assert_true(steps < 20);
 	assert_int_equal(tmap_tree_blocks(&t), 1 + 1 + 7);
+	map_shrink(&t.f.v, 0);
 	m = tmap_lookup(&t, 12, 1000);
 	assert_int_equal(m.len, PER);
 	tmap_check(&t, 2000);
@@ -107,10 +108,10 @@ static void test_empty_tables_go(void **state)
 	open_1k(&t, "-b 1024");
 	create_one(&t, lblk);
 	create_one(&t, 0);
+	fixture_start(&t.f, &h, 4, 0);
 	os_rwsem_lock_shared(&t.fm.lock);
 	assert_int_equal(indirect_walk(&t.fm, lblk, &path), 0);
 	assert_int_equal(path.reached, 3);
-	fixture_start(&t.f, &h, 4, 0);
 	b = path.step[2].buf;
 	assert_int_equal(
 		space_free(&h, &t.f.v, 12, le32_to_cpu(path.step[2].table[path.slot[2]]), 1, 0), 0);
@@ -121,7 +122,6 @@ static void test_empty_tables_go(void **state)
 	os_rwsem_unlock_shared(&t.fm.lock);
 	t.blocks -= data;
 	fixture_stop(&h);
-	map_shrink(&t.f.v, 0);
 	map_shrink(&t.f.v, 0);
 	tmap_check(&t, 1);
 	assert_int_equal(tmap_tree_blocks(&t), 2);

@@ -279,6 +279,8 @@ static void run(struct model *m, u32 steps)
 	for (i = 0; i < steps; i++) {
 		step(m);
 		compare(m);
+		if (i % 40 == 0)
+			fixture_commit(&m->t->f); /* freed blocks become free */
 	}
 	for (i = 0; i < m->windows; i++) {
 		r = (struct range){m->w[i].start, m->w[i].len, m->w[i].first};
