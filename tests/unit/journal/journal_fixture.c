@@ -104,7 +104,7 @@ static void write_super(struct fixture *f)
 	fx_put_be32(s, 0x00, 0xc03b3998);
 	fx_put_be32(s, 0x04, 4);
 	fx_put_be32(s, 0x0c, FX_BLOCK_SIZE);
-	fx_put_be32(s, 0x10, f->opt.log_blocks);
+	fx_put_be32(s, 0x10, FX_LOG_BLOCKS);
 	fx_put_be32(s, 0x14, 1);
 	fx_put_be32(s, 0x18, f->opt.sequence);
 	fx_put_be32(s, 0x1c, f->opt.start);
@@ -122,17 +122,17 @@ static void write_super(struct fixture *f)
 
 static void make_runs(struct fixture *f)
 {
-	u32 n = f->opt.log_blocks, part = n / 3;
+	u32 n = FX_LOG_BLOCKS, part = f->opt.ring ? f->opt.ring / 3 : n / 3;
 
 	if (!f->opt.split_log) {
 		f->runs[0] = (struct journal_run){.len = n, .pblk = FX_LOG_PBLK};
 		f->run_count = 1;
 		return;
 	}
-	f->runs[0] = (struct journal_run){.lblk = 0, .len = part, .pblk = FX_LOG_PBLK + n};
+	f->runs[0] = (struct journal_run){.len = part, .pblk = FX_LOG_PBLK + n - part};
 	f->runs[1] = (struct journal_run){.lblk = part, .len = part, .pblk = FX_LOG_PBLK};
 	f->runs[2] = (struct journal_run){
-		.lblk = 2 * part, .len = n - 2 * part, .pblk = FX_LOG_PBLK + 2 * n};
+		.lblk = 2 * part, .len = n - 2 * part, .pblk = FX_LOG_PBLK + part};
 	f->run_count = 3;
 }
 
@@ -148,8 +148,6 @@ void fx_format(struct fixture *f, const struct fixture_options *opt)
 {
 	memset(f, 0, sizeof(*f));
 	f->opt = opt ? *opt : (struct fixture_options){0};
-	if (!f->opt.log_blocks)
-		f->opt.log_blocks = 1024;
 	if (!f->opt.sequence)
 		f->opt.sequence = 1;
 	if (!f->opt.cache_bytes)
@@ -206,6 +204,8 @@ int fx_attach(struct fixture *f, bool run)
 	if (!f->opt.no_journal)
 		jp.log_dev = f->opt.external ? f->log_dev : f->dev;
 	err = journal_open(&jp, &f->j);
+	if (!err && f->opt.ring)
+		f->j->log_end = f->opt.ring;
 	if (!err && run && journal_is_dirty(f->j))
 		err = journal_recover(f->j, f->dev, true);
 	if (!err && run)

@@ -20,11 +20,12 @@
 
 #define FX_BLOCK_SIZE 1024u
 #define FX_BLOCKS 4096u
-#define FX_LOG_PBLK 64u /* first block of the journal */
-#define FX_META 2048u	/* first block that tests use as metadata */
+#define FX_LOG_BLOCKS 1024u /* the least that is legal (JB-35) */
+#define FX_LOG_PBLK 64u	    /* first block of the journal */
+#define FX_META 2048u	    /* first block that tests use as metadata */
 
 struct fixture_options {
-	u32 log_blocks;	      /* with the superblock; default 1024 */
+	u32 ring;	      /* the log wraps at this block; 0 = uses all of it */
 	u32 sequence;	      /* stored in the journal superblock; default 1 */
 	u32 start;	      /* 0 = clean */
 	u32 head;	      /* s_head */

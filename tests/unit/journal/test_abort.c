@@ -8,7 +8,7 @@
 #define OPS 40
 #define BLOCKS 12
 
-static const struct fixture_options opt = {.log_blocks = 48, .incompat = 0x12};
+static const struct fixture_options opt = {.ring = 48, .incompat = 0x12};
 
 static void recovered(struct fixture *f, u32 acked, u32 issued)
 {

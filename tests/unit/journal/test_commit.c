@@ -3,6 +3,7 @@
 
 #include "base/crc.h"
 #include "base/util.h"
+#include "os/thread.h"
 
 #include <string.h>
 
@@ -19,7 +20,7 @@ static bool in_log(const struct fixture *f, u64 offset)
 {
 	pblk_t pblk = offset / FX_BLOCK_SIZE;
 
-	return pblk >= FX_LOG_PBLK && pblk < FX_LOG_PBLK + f->opt.log_blocks;
+	return pblk >= FX_LOG_PBLK && pblk < FX_LOG_PBLK + FX_LOG_BLOCKS;
 }
 
 static bool is_block(const struct dev_record_entry *e, u32 type)
@@ -144,6 +145,51 @@ static void test_JB_7_frozen_copy_is_logged(void **state)
 	assert_int_equal(journal_flush(f.j), 0);
 	assert_int_equal(fx_home_value(&f, FX_META), 2);
 	assert_int_equal(fx_home_value(&f, FX_META + 2), 1);
+	fx_close(&f);
+}
+
+/* JB-7 without memory for the copy: the writer waits until the commit has the block. */
+static int freeze_failed, at_log;
+
+static bool fail_freeze(const char *name)
+{
+	if (strcmp(name, "buf_freeze") != 0)
+		return false;
+	__atomic_store_n(&freeze_failed, 1, __ATOMIC_SEQ_CST);
+	return true;
+}
+
+static void wait_for_failed_freeze(const char *name, u64 a, u64 b)
+{
+	if (strcmp(name, "commit_log") != 0 || __atomic_load_n(&at_log, __ATOMIC_SEQ_CST))
+		return;
+	__atomic_store_n(&at_log, 1, __ATOMIC_SEQ_CST);
+	while (!__atomic_load_n(&freeze_failed, __ATOMIC_SEQ_CST))
+		os_yield();
+}
+
+static void test_JB_7_no_memory_to_freeze(void **state)
+{
+	struct fixture f;
+	tid_nr tid;
+
+	fx_open(&f, &v3);
+	freeze_failed = at_log = 0;
+	fault_hook = fail_freeze;
+	trace_hook = wait_for_failed_freeze;
+	tid = fx_op(&f, 0, 2, 1);
+	journal_commit_start(f.j, tid);
+	while (!__atomic_load_n(&at_log, __ATOMIC_SEQ_CST))
+		os_yield();
+	fx_op(&f, 0, 2, 2);
+	assert_int_equal(journal_commit_wait(f.j, tid), 0);
+	check_logged(&f, 2, 1);
+	check_logged(&f, 3, 1);
+	assert_int_equal(fx_get(&f, 0), 2);
+	assert_int_equal(fx_detach(&f), 0);
+	fault_hook = NULL;
+	trace_hook = NULL;
+	assert_int_equal(fx_home_value(&f, FX_META), 2);
 	fx_close(&f);
 }
 
@@ -371,6 +417,7 @@ int main(void)
 		cmocka_unit_test(test_JB_22_order_of_a_commit),
 		cmocka_unit_test(test_JB_27_checkpoint_order),
 		cmocka_unit_test(test_JB_7_frozen_copy_is_logged),
+		cmocka_unit_test(test_JB_7_no_memory_to_freeze),
 		cmocka_unit_test(test_JB_26_hot_block_goes_home_as_committed),
 		cmocka_unit_test(test_JB_13_descriptor_limits),
 		cmocka_unit_test(test_JB_12_escape),

@@ -130,32 +130,62 @@ static void run(const struct fixture_options *opt, u32 first_seed)
 
 static void test_every_cut_tiny_log(void **state)
 {
-	run(&(struct fixture_options){.log_blocks = 48, .incompat = 0x12}, 1);
+	run(&(struct fixture_options){.ring = 48, .incompat = 0x12}, 1);
 }
 
 static void test_every_cut_no_checksums(void **state)
 {
-	run(&(struct fixture_options){.log_blocks = 64}, 2);
+	run(&(struct fixture_options){.ring = 64}, 2);
 }
 
 static void test_every_cut_v2(void **state)
 {
-	run(&(struct fixture_options){.log_blocks = 64, .incompat = 0xa, .split_log = true}, 3);
+	run(&(struct fixture_options){.ring = 64, .incompat = 0xa, .split_log = true}, 3);
 }
 
 static void test_every_cut_v1(void **state)
 {
-	run(&(struct fixture_options){.log_blocks = 64, .compat = 1, .incompat = 2}, 4);
+	run(&(struct fixture_options){.ring = 64, .compat = 1, .incompat = 2}, 4);
 }
 
 static void test_every_cut_larger_log(void **state)
 {
-	run(&(struct fixture_options){.log_blocks = 300, .incompat = 0x12}, 5);
+	run(&(struct fixture_options){.ring = 300, .incompat = 0x12}, 5);
+}
+
+/* JB-29: a transaction that wraps after any of its blocks is replayed whole. */
+static void test_JB_29_wrap_at_each_offset(void **state)
+{
+	struct fixture_options opt = {.ring = 48, .incompat = 0x12};
+	struct crash_log c;
+	u32 start, k;
+
+	for (start = 1; start < opt.ring; start++) {
+		struct fixture f, g;
+
+		fx_open(&f, &opt);
+		crash_begin(&c, f.mem, f.rec);
+		os_mutex_lock(&f.j->lock);
+		f.j->head = start;
+		os_mutex_unlock(&f.j->lock);
+		assert_int_equal(journal_commit(f.j, fx_op(&f, 0, 6, 3), NULL), 0);
+		assert_int_equal(journal_commit(f.j, fx_op(&f, 4, 2, 4), NULL), 0);
+		crash_end(&c, f.rec);
+		fx_format(&g, &opt);
+		crash_image(&c, c.count, CRASH_ONLY_DURABLE, 0, dev_mem_data(g.mem));
+		fx_close(&f);
+		assert_int_equal(fx_attach(&g, true), 0);
+		for (k = 0; k < 6; k++)
+			assert_int_equal(fx_home_value(&g, FX_META + k), k < 4 ? 3 : 4);
+		fx_close(&g);
+		crash_free(&c);
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_JB_29_wrap_at_each_offset),
 		cmocka_unit_test(test_every_cut_tiny_log),
 		cmocka_unit_test(test_every_cut_no_checksums),
 		cmocka_unit_test(test_every_cut_v2),

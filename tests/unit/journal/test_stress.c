@@ -116,13 +116,12 @@ static void run(const struct fixture_options *opt, u32 ops)
 
 static void test_JB_4_tiny_journal(void **state)
 {
-	run(&(struct fixture_options){.log_blocks = 64, .incompat = 0x12}, 600);
+	run(&(struct fixture_options){.ring = 64, .incompat = 0x12}, 600);
 }
 
 static void test_small_journal(void **state)
 {
-	run(&(struct fixture_options){.log_blocks = 256, .incompat = 0x12, .split_log = true},
-		1500);
+	run(&(struct fixture_options){.ring = 256, .incompat = 0x12, .split_log = true}, 1500);
 }
 
 static void test_usual_journal_small_cache(void **state)
@@ -132,12 +131,12 @@ static void test_usual_journal_small_cache(void **state)
 
 static void test_no_checksums_32bit(void **state)
 {
-	run(&(struct fixture_options){.log_blocks = 128}, 600);
+	run(&(struct fixture_options){.ring = 128}, 600);
 }
 
 static void test_external(void **state)
 {
-	run(&(struct fixture_options){.log_blocks = 128, .incompat = 0x12, .external = true}, 600);
+	run(&(struct fixture_options){.ring = 128, .incompat = 0x12, .external = true}, 600);
 }
 
 static void test_without_journal(void **state)
