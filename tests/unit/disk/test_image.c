@@ -15,8 +15,10 @@
 static void populate(struct image *im)
 {
 	image_run(im,
-		"mkdir $D/tree; cd $D/tree && dd if=/dev/urandom of=big bs=64k count=4 && "
-		"i=0; while [ $i -lt 400 ]; do echo \"mkdir d$((i))\"; i=$((i+1)); done >$D/script",
+		"cd $D/tree && dd if=/dev/urandom of=big bs=64k count=4 && "
+		"n=$(printf %0248d 7); i=0; "
+		"while [ $i -lt 400 ]; do echo mkdir $n$i; i=$((i+1)); done >$D/script; "
+		"for d in d1 d2 d3; do echo mkdir $d; done >>$D/script",
 		0);
 	image_run(im, "debugfs -w -f $D/script $I", 0);
 	image_debugfs(im, "symlink short target\n"
@@ -108,8 +110,13 @@ static void check_xattrs(struct image *im, struct ext4_inode_disk *raw, struct i
 	free(block);
 }
 
-static void check_dir_block(
-	struct image *im, u32 seed, const struct inode_fields *f, lblk_t lblk, const void *block)
+/* Counts the kinds of things seen, so that a test can't pass on an empty image. */
+struct seen {
+	u32 inodes, dirs, indexed, nodes, attr_blocks;
+};
+
+static void check_dir_block(struct image *im, struct seen *seen, u32 seed,
+	const struct inode_fields *f, lblk_t lblk, const void *block)
 {
 	const struct super_info *sb = &im->sb;
 	u32 blocks = (u32)(f->size >> sb->block_bits);
@@ -119,6 +126,7 @@ static void check_dir_block(
 		assert_int_equal(dx_root_verify(sb, block, blocks, &why), 0);
 		assert_true(dx_csum_verify(sb, seed, block, EXT4_DX_ROOT_COUNT_OFFSET));
 	} else if (f->flags & EXT4_INDEX_FL && dx_block_is_node(sb, block)) {
+		seen->nodes++;
 		assert_int_equal(dx_node_verify(sb, block, blocks, &why), 0);
 		assert_true(dx_csum_verify(sb, seed, block, EXT4_DX_NODE_COUNT_OFFSET));
 	} else {
@@ -126,11 +134,6 @@ static void check_dir_block(
 		assert_true(dir_leaf_csum_verify(sb, seed, block));
 	}
 }
-
-/* Counts the kinds of things seen, so that a test can't pass on an empty image. */
-struct seen {
-	u32 inodes, dirs, indexed, attr_blocks;
-};
 
 static void check_inode(struct image *im, ino_nr ino, struct seen *seen)
 {
@@ -166,7 +169,7 @@ static void check_inode(struct image *im, ino_nr ino, struct seen *seen)
 			if (!pblk || !S_ISDIR(f.mode))
 				continue;
 			block = image_block(im, pblk);
-			check_dir_block(im, seed, &f, lblk, block);
+			check_dir_block(im, seen, seed, &f, lblk, block);
 			free(block);
 		}
 	free(raw);
@@ -293,6 +296,7 @@ static void check_everything(const char *mkfs_args, const char *size, bool many)
 		assert_true(seen.inodes > 400);
 		assert_true(im.sb.inode_size >= 1024 || seen.attr_blocks >= 1);
 		assert_true(!super_has_dir_index(&im.sb) || seen.indexed >= 1);
+		assert_true(im.sb.block_size > 1024 || seen.nodes >= 2);
 	}
 	image_remove(&im);
 }
