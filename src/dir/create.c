@@ -181,13 +181,9 @@ int dir_tmpfile(struct inode *dir, const struct cred *cred, const struct create_
 	return err;
 }
 
-static int link_check(struct inode *dir, const struct cred *cred, struct name name, struct inode *i)
+static int link_check(const struct inode *dir, const struct inode *i)
 {
-	int err = create_check(dir, cred, name, 0);
-
-	if (err)
-		return err;
-	if (inode_is(i, S_IFDIR) || i->f.flags & (EXT4_IMMUTABLE_FL | EXT4_APPEND_FL))
+	if (i->f.flags & (EXT4_IMMUTABLE_FL | EXT4_APPEND_FL))
 		return ERR(EPERM);
 	if (i->f.links == 0 && !(atomic_load_acq(&i->state) & INODE_TMPFILE))
 		return ERR(ENOENT);
@@ -227,12 +223,15 @@ static int link_attempt(
 	int err;
 
 	os_rwsem_lock_nested(&dir->lock, 0);
-	if (i == dir) {
+	err = create_check(dir, cred, name, 0);
+	if (!err && inode_is(i, S_IFDIR))
+		err = ERR(EPERM);
+	if (err) {
 		os_rwsem_unlock(&dir->lock);
-		return ERR(EPERM);
+		return err;
 	}
 	os_rwsem_lock_nested(&i->lock, 2);
-	err = link_check(dir, cred, name, i);
+	err = link_check(dir, i);
 	if (!err)
 		err = handle_start(dir->volume->journal, &h,
 			dir_add_credits(dir) + ORPHAN_CREDITS + 2 * INODE_DIRTY_CREDITS, 0);
@@ -248,8 +247,6 @@ int dir_link(struct inode *dir, const struct cred *cred, struct name name, struc
 	unsigned attempts = 0;
 	int err;
 
-	if (inode_is(inode, S_IFDIR))
-		return ERR(EPERM);
 	do {
 		err = link_attempt(dir, cred, name, inode);
 	} while (err == -ENOSPC && space_retry(dir->volume, &attempts));

@@ -126,6 +126,10 @@ static bool names_moved(const struct rename *r)
 
 static int tree_check(const struct rename *r)
 {
+	if (r->target && r->flags & RENAME_F_NOREPLACE)
+		return ERR(EEXIST);
+	if (!r->target && r->flags & RENAME_F_EXCHANGE)
+		return ERR(ENOENT);
 	if (r->source == r->from_dir || r->source == r->to_dir || r->source_above)
 		return ERR(EINVAL);
 	if (r->target && (r->target == r->from_dir || r->target_above))
@@ -171,19 +175,12 @@ static bool link_room(const struct inode *dir)
 	       (super_has_dir_nlink(&dir->volume->sb) && dir_is_indexed(dir));
 }
 
-/* Everything that can be refused, before anything changes. 1 = nothing to do. */
+/* Everything else that can be refused, before anything changes. 1 = nothing to do. */
 static int check(struct rename *r)
 {
 	bool dir = inode_is(r->source, S_IFDIR);
 	int err;
 
-	if (r->target && r->flags & RENAME_F_NOREPLACE)
-		return ERR(EEXIST);
-	if (!r->target && r->flags & RENAME_F_EXCHANGE)
-		return ERR(ENOENT);
-	err = tree_check(r);
-	if (err)
-		return err;
 	if (r->source == r->target)
 		return 1;
 	err = permission_check(r);

@@ -51,7 +51,7 @@ static void refused(const struct image *im, u32 offset, u32 size, u32 value)
 	int err;
 
 	for (u32 i = 0; i < size; i++)
-		((u8 *)&s)[offset + i] = (u8)(value >> i * 8);
+		((u8 *)&s)[offset + i] = (u8)((u64)value >> i * 8);
 	err = decode(&s, im->size, &why);
 	if (err != -EUCLEAN || !why || !*why)
 		fail_msg("value 0x%x at 0x%x gave %d", value, offset, err);
@@ -63,7 +63,7 @@ static void accepted(const struct image *im, u32 offset, u32 size, u32 value)
 	const char *why;
 
 	for (u32 i = 0; i < size; i++)
-		((u8 *)&s)[offset + i] = (u8)(value >> i * 8);
+		((u8 *)&s)[offset + i] = (u8)((u64)value >> i * 8);
 	if (decode(&s, im->size, &why))
 		fail_msg("value 0x%x at 0x%x: %s", value, offset, why);
 }
