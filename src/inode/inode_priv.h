@@ -23,6 +23,8 @@ int inode_load(struct inode *i, bool special);
 /* Sets up map, pages and locks that depend on the fields. */
 int inode_setup(struct inode *i);
 void inode_teardown(struct inode *i);
+/* new.c: the same for an inode whose fields are set and that has no block yet. */
+void inode_setup_new(struct inode *i);
 void inode_ordered_init(struct inode *i);
 void acl_cache_drop(struct inode *i); /* acl.c */
 extern const struct buf_type inode_table_type;

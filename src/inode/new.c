@@ -59,7 +59,7 @@ static void fields_set(struct inode *i, const struct inode *parent, const struct
 		i->f.projid = parent->f.projid;
 }
 
-static void map_set(struct inode *i)
+void inode_setup_new(struct inode *i)
 {
 	struct volume *v = i->volume;
 	bool mapped = inode_is(i, S_IFREG) || inode_is(i, S_IFDIR) || inode_is(i, S_IFLNK);
@@ -69,7 +69,7 @@ static void map_set(struct inode *i)
 	inode_ordered_init(i);
 	filemap_init_empty(
 		&i->map, v, &inode_map_ops, i->ino, i->csum_seed, i->f.flags & EXT4_EXTENTS_FL);
-	i->map.metadata_data = !inode_is(i, S_IFREG);
+	i->map.metadata_data = !inode_is(i, S_IFREG) || inode_state(i, INODE_EA);
 	if (mapped)
 		memcpy(i->f.i_block, i->map.root, sizeof(i->map.root));
 }
@@ -128,7 +128,7 @@ int inode_new(
 		return err;
 	}
 	fields_set(i, parent, req);
-	map_set(i);
+	inode_setup_new(i);
 	atomic_or(&i->state, INODE_BLANK | INODE_NEW);
 	i->parent_hint = parent->ino;
 	err = icache_insert(i);

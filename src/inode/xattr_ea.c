@@ -248,7 +248,6 @@ static void fields_set(struct inode *ea, const struct inode *i, const void *valu
 	ea->f.extra_isize = sb->inode_size > EXT4_INODE_SIZE_OLD ? sb->want_extra_isize : 0;
 	ea->f.mtime = ea->f.crtime = os_clock_wall_coarse();
 	ea->f.atime.sec = (s32)xattr_value_csum(sb, value, size);
-	ea->csum_seed = inode_csum_seed(sb, ea->ino, ea->f.generation);
 	set_refs(ea, 1);
 }
 
@@ -259,13 +258,7 @@ static int create_at(
 	int err;
 
 	fields_set(ea, i, value, size);
-	err = inode_setup(ea);
-	if (err) {
-		inode_teardown(ea);
-		inode_free_memory(ea);
-		return err;
-	}
-	memcpy(ea->f.i_block, ea->map.root, sizeof(ea->map.root));
+	inode_setup_new(ea);
 	ea->map.size_blocks_hint = div_up(size, ea->volume->sb.block_size);
 	ea->map.alloc_flags = i->map.alloc_flags & SPACE_ROOT;
 	err = inode_dirty(h, ea);
