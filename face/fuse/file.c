@@ -1,0 +1,174 @@
+/* Open files. */
+#include "server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+static void handle_list(struct server *s, struct handle *h)
+{
+	pthread_mutex_lock(&s->handles_lock);
+	h->next = s->handles;
+	h->link = &s->handles;
+	if (h->next)
+		h->next->link = &h->next;
+	s->handles = h;
+	pthread_mutex_unlock(&s->handles_lock);
+}
+
+static void handle_unlist(struct server *s, struct handle *h)
+{
+	pthread_mutex_lock(&s->handles_lock);
+	*h->link = h->next;
+	if (h->next)
+		h->next->link = h->link;
+	pthread_mutex_unlock(&s->handles_lock);
+}
+
+/* A kernel that caches writes reads around them and knows the end of the file itself. */
+static int open_flags(const struct server *s, int flags)
+{
+	if (!s->writeback)
+		return flags;
+	if ((flags & O_ACCMODE) == O_WRONLY)
+		flags = (flags & ~O_ACCMODE) | O_RDWR;
+	return flags & ~O_APPEND;
+}
+
+int handle_open(struct server *s, struct uext4_inode *inode, const struct uext4_cred *cred,
+	struct fuse_file_info *fi)
+{
+	struct handle *h = malloc(sizeof(*h));
+	int err;
+
+	if (!h)
+		return -ENOMEM;
+	err = uext4_file_open(inode, cred, open_flags(s, fi->flags), &h->file);
+	if (err) {
+		free(h);
+		return err;
+	}
+	handle_list(s, h);
+	fi->fh = (uintptr_t)h;
+	fi->keep_cache = 1;
+	fi->noflush = !s->writeback;
+	return 0;
+}
+
+void handle_close(struct server *s, struct handle *h)
+{
+	handle_unlist(s, h);
+	uext4_file_close(h->file);
+	free(h);
+}
+
+void handles_close_all(struct server *s)
+{
+	while (s->handles)
+		handle_close(s, s->handles);
+}
+
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct server *s = server_of(req);
+	struct uext4_inode *inode = node_inode(s, ino);
+	struct uext4_cred cred = cred_of(req);
+	int err = inode ? handle_open(s, inode, &cred, fi) : -ESTALE;
+
+	if (err)
+		reply_status(req, err);
+	else if (fuse_reply_open(req, fi) < 0)
+		handle_close(s, (struct handle *)(uintptr_t)fi->fh);
+}
+
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	handle_close(server_of(req), (struct handle *)(uintptr_t)fi->fh);
+	reply_status(req, 0);
+}
+
+/* --- data --- */
+
+struct read_buffer {
+	size_t size;
+	char *data;
+};
+static pthread_key_t buffer_key;
+static pthread_once_t buffer_once = PTHREAD_ONCE_INIT;
+
+static void buffer_free(void *arg)
+{
+	struct read_buffer *b = arg;
+
+	free(b->data);
+	free(b);
+}
+
+static void buffer_key_make(void)
+{
+	if (pthread_key_create(&buffer_key, buffer_free))
+		abort();
+}
+
+/* A thread keeps its buffer: memory of this size fresh from the system costs more than the copy. */
+static char *buffer_get(size_t size)
+{
+	struct read_buffer *b;
+
+	pthread_once(&buffer_once, buffer_key_make);
+	b = pthread_getspecific(buffer_key);
+	if (!b) {
+		b = calloc(1, sizeof(*b));
+		if (!b || pthread_setspecific(buffer_key, b)) {
+			free(b);
+			return NULL;
+		}
+	}
+	if (b->size < size) {
+		free(b->data);
+		b->size = 0;
+		b->data = aligned_alloc(4096, (size + 4095) / 4096 * 4096);
+		if (b->data)
+			b->size = size;
+	}
+	return b->data;
+}
+
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	char *buf = buffer_get(size);
+	ssize_t n = buf ? uext4_pread(file_of(fi), buf, size, (uint64_t)off) : -ENOMEM;
+
+	if (n < 0)
+		reply_status(req, (int)n);
+	else
+		fuse_reply_buf(req, buf, (size_t)n);
+}
+
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
+	struct fuse_file_info *fi)
+{
+	ssize_t n = uext4_pwrite(file_of(fi), buf, size, (uint64_t)off);
+
+	if (n < 0)
+		reply_status(req, (int)n);
+	else
+		fuse_reply_write(req, (size_t)n);
+}
+
+void op_fsync(fuse_req_t req, fuse_ino_t ino, int data_only, struct fuse_file_info *fi)
+{
+	struct uext4_file *file = file_of(fi);
+
+	reply_status(req, data_only ? uext4_fdatasync(file) : uext4_fsync(file));
+}
+
+void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)
+{
+	int64_t at = uext4_seek(file_of(fi), (uint64_t)off, whence);
+
+	if (at < 0)
+		reply_status(req, (int)at);
+	else
+		fuse_reply_lseek(req, at);
+}
