@@ -18,8 +18,8 @@
 #ifndef MAP_MAP_H
 #define MAP_MAP_H
 
-#include "base/rbtree.h"
 #include "journal/volume.h"
+#include "map/status_cache.h"
 #include "space/space.h"
 
 enum map_state { MAP_HOLE, MAP_DELAYED, MAP_UNWRITTEN, MAP_WRITTEN };
@@ -39,23 +39,12 @@ struct filemap;
 struct filemap_ops {
 	/*
 	 * The root or the block count changed: write the raw inode in this handle. Called without
-	 * fm->lock (IO-135): take it shared to copy the root.
+	 * fm->lock (IO-135): hold it shared while packing, so that an older root never overwrites
+	 * a newer one. Also called when the operation itself failed half-way.
 	 */
 	int (*dirty)(struct handle *h, struct filemap *fm);
 	/* i_blocks moves by this many file system blocks; called under fm->lock. */
 	void (*add_blocks)(struct filemap *fm, s64 blocks);
-};
-
-struct status_cache {
-	struct rb_root root;	 /* lock */
-	struct os_rwsem lock;	 /* rank STATUS */
-	u32 count;		 /* lock */
-	lblk_t shrink_pos;	 /* lock: where the shrinker goes on */
-	bool listed;		 /* lock */
-	struct map_cache *cache; /* immutable; NULL: nobody shrinks this map */
-	struct list shrink_node; /* lock: map_cache's */
-	struct rb_node *spares;	 /* fm->lock exclusive: entries for changes that must not fail */
-	u32 spare_count;	 /* fm->lock exclusive */
 };
 
 struct filemap {
@@ -152,12 +141,5 @@ u32 map_undelay(struct filemap *fm, lblk_t from, lblk_t end); /* returns how man
 
 /* Checks the whole tree, and the status cache against it; for tests and debug. */
 int map_verify_all(struct filemap *fm);
-
-/* Bounds the memory of the volume's status caches: before its first filemap_init. 0 = default. */
-int map_cache_create(struct volume *v, u64 max_entries);
-void map_cache_destroy(struct volume *v); /* after the last filemap_fini */
-u64 map_cache_entries(struct volume *v);
-/* Shrinks status caches of the volume to about target entries; delayed blocks stay. */
-void map_shrink(struct volume *v, u64 target);
 
 #endif

@@ -228,15 +228,13 @@ static struct status_entry *insert_merged(struct filemap *fm, struct status_entr
 }
 
 /* IO-2: only a hole becomes delayed; every other state may follow any other. */
-static bool may_delay_locked(const struct status_cache *sc, lblk_t lblk, u64 end)
+static void assert_may_follow_locked(
+	const struct status_cache *sc, lblk_t lblk, u64 end, enum map_state state)
 {
 	struct status_entry *e;
 
-	for (e = find_from(sc, lblk); e && e->lblk < end; e = entry_next(e)) {
-		if (map_state_mapped(e->state))
-			return false;
-	}
-	return true;
+	for (e = find_from(sc, lblk); e && e->lblk < end; e = entry_next(e))
+		ASSERT(state != MAP_DELAYED || !map_state_mapped(e->state));
 }
 
 u32 status_set(struct filemap *fm, lblk_t lblk, u32 len, pblk_t pblk, enum map_state state)
@@ -247,7 +245,7 @@ u32 status_set(struct filemap *fm, lblk_t lblk, u32 len, pblk_t pblk, enum map_s
 
 	ASSERT(os_rwsem_held(&fm->lock));
 	os_rwsem_lock(&sc->lock);
-	ASSERT(state != MAP_DELAYED || may_delay_locked(sc, lblk, (u64)lblk + len));
+	assert_may_follow_locked(sc, lblk, (u64)lblk + len, state);
 	delayed = carve(sc, lblk, (u64)lblk + len, CARVE_ALL);
 	e = spare_take(sc);
 	*e = (struct status_entry){.lblk = lblk, .len = len, .state = (u8)state, .referenced = 1};

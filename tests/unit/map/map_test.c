@@ -88,9 +88,7 @@ static void inode_pack(struct tmap *t, struct ext4_inode_disk *raw)
 	u64 sectors = (u64)t->blocks * (t->f.v.sb.block_size / 512);
 	u32 flags = le32_to_cpu(raw->i_flags) & ~EXT4_EXTENTS_FL, sum;
 
-	os_rwsem_lock_shared(&t->fm.lock);
 	memcpy(raw->i_block, t->fm.root, 60);
-	os_rwsem_unlock_shared(&t->fm.lock);
 	raw->i_flags = cpu_to_le32(flags | (t->extents ? EXT4_EXTENTS_FL : 0));
 	raw->i_size_lo = cpu_to_le32((u32)size);
 	raw->i_size_hi = cpu_to_le32((u32)(size >> 32));
@@ -111,8 +109,14 @@ static int inode_write(struct handle *h, struct filemap *fm)
 
 	atomic_add(&t->dirties, 1);
 	if (!err) {
+		/* The lock is held until all is packed, else an older root could overwrite a newer.
+		 */
+		os_rwsem_lock_shared(&fm->lock);
+		os_mutex_lock(&t->raw_lock);
 		inode_pack(t, raw);
 		err = buf_dirty(h, b);
+		os_mutex_unlock(&t->raw_lock);
+		os_rwsem_unlock_shared(&fm->lock);
 	}
 	buf_put(b);
 	return err;
@@ -134,6 +138,7 @@ void tmap_open(struct tmap *t, u64 bytes, const char *mke2fs, bool extents, u32 
 	struct volume *v = &t->f.v;
 
 	*t = (struct tmap){.extents = extents};
+	os_mutex_init(&t->raw_lock, RANK_INODE_META, "raw");
 	fixture_make(&t->f, bytes, mke2fs);
 	free(fixture_run(&t->f, "debugfs -w -R 'write /dev/null file' %s"));
 	fixture_mount(&t->f, flags);

@@ -23,9 +23,10 @@ struct tmap {
 	struct fixture f;
 	struct filemap fm;
 	bool extents;
-	s64 blocks;	 /* lock: fm.lock; what i_blocks must say */
-	u64 size_blocks; /* i_size */
-	u32 dirties;	 /* calls of ops->dirty */
+	s64 blocks;		  /* lock: fm.lock; what i_blocks must say */
+	u64 size_blocks;	  /* i_size */
+	u32 dirties;		  /* calls of ops->dirty */
+	struct os_mutex raw_lock; /* rank INODE_META: the raw inode's bytes */
 	pblk_t inode_pblk;
 	u32 inode_offset;
 };

@@ -152,7 +152,7 @@ static void test_IO_13_tables_without_space(void **state)
 }
 
 /* JB-15: freed tables are revoked, plain data blocks are not; metadata data blocks are. */
-static void revokes(bool metadata, bool extents, u64 want)
+static void revokes(bool metadata, bool extents, u32 len, u64 want)
 {
 	struct tmap t;
 	struct mapping m;
@@ -164,8 +164,10 @@ static void revokes(bool metadata, bool extents, u64 want)
 
 	tmap_open(&t, 32 << 20, "-b 1024", extents, FIXTURE_MEMORY);
 	t.fm.metadata_data = metadata;
-	for (i = 0; i < 20; i++) {
-		assert_int_equal(tmap_create(&t, 4 * i, 1, MAP_CREATE_METADATA, &m), 0);
+	for (i = 0; i < len; i++) {
+		lblk_t lblk = len > 100 ? i : 4 * i; /* one long run, or many short ones */
+
+		assert_int_equal(tmap_create(&t, lblk, 1, MAP_CREATE_METADATA, &m), 0);
 		if (!metadata)
 			continue;
 		fixture_start(&t.f, &h, 1, 0);
@@ -187,10 +189,13 @@ static void revokes(bool metadata, bool extents, u64 want)
 
 static void test_JB_15_revokes(void **state)
 {
-	revokes(false, true, 1);
-	revokes(false, false, 1);
-	revokes(true, true, 21);
-	revokes(true, false, 21);
+	revokes(false, true, 20, 1);
+	revokes(false, false, 20, 1);
+	revokes(true, true, 20, 21);
+	revokes(true, false, 20, 21);
+	/* longer than one step of a removal */
+	revokes(true, true, 250, 250);
+	revokes(true, false, 250, 251);
 }
 
 int main(void)
