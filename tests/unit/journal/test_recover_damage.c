@@ -62,8 +62,10 @@ static void test_RC_6_zeroed_blocks(void **state)
 			struct log_note n;
 
 			make(&o);
-			if (i == lb.note_count)
+			if (i == lb.note_count) {
+				lb_close(&lb);
 				break;
+			}
 			n = lb.notes[i];
 			memset(lb_block(&lb, n.log_block), 0, lb.bs);
 			if (n.role == ROLE_DATA)
@@ -71,7 +73,6 @@ static void test_RC_6_zeroed_blocks(void **state)
 			else
 				expect_txns(n.seq - 50);
 		}
-	lb_close(&lb);
 }
 
 /* RC-6, RC-8: one wrong byte behind an intact header of a complete transaction. */
@@ -82,18 +83,18 @@ static void test_RC_6_garbled_blocks(void **state)
 	for (k = 0; k < array_len(kinds); k++)
 		for (i = 0;; i++) {
 			struct log_options o = {.sequence = 50, .csum = kinds[k]};
+			u8 *block;
 
 			make(&o);
-			if (i == lb.note_count)
+			if (i == lb.note_count) {
+				lb_close(&lb);
 				break;
+			}
 			/* Behind the tags, within the commit header, anywhere in data. */
-			lb_block(&lb,
-				lb.notes[i]
-					.log_block)[lb.notes[i].role == ROLE_COMMIT ? 0x36 : 900] ^=
-				0x40;
+			block = lb_block(&lb, lb.notes[i].log_block);
+			block[lb.notes[i].role == ROLE_COMMIT ? 0x36 : 900] ^= 0x40;
 			expect_refused(-EBADMSG);
 		}
-	lb_close(&lb);
 }
 
 /* RC-6: a commit of which only the header reached the device counts. */
