@@ -61,10 +61,10 @@ static bool fdinfo_has_lock(const char *pid, const char *fd, bool *writes)
 	return found;
 }
 
-static bool process_holds(const char *pid, const struct stat *st, int own_fd, bool *writes)
+static bool process_holds(const char *pid, const struct stat *st, bool *writes)
 {
 	char path[64], name[400];
-	bool self = atoi(pid) == getpid(), found = false;
+	bool found = false;
 	struct dirent *e;
 	DIR *dir;
 
@@ -75,8 +75,6 @@ static bool process_holds(const char *pid, const struct stat *st, int own_fd, bo
 	while (!found && (e = readdir(dir))) {
 		struct stat other;
 
-		if (self && atoi(e->d_name) == own_fd)
-			continue;
 		snprintf(name, sizeof(name), "%s/%s", path, e->d_name);
 		if (isdigit((unsigned char)e->d_name[0]) && stat(name, &other) == 0 &&
 			other.st_ino == st->st_ino && other.st_dev == st->st_dev)
@@ -102,7 +100,7 @@ static void holder_find(const struct file_dev *f, struct holder *h)
 		char path[300];
 
 		if (!isdigit((unsigned char)e->d_name[0]) ||
-			!process_holds(e->d_name, &st, f->fd, &h->writes))
+			!process_holds(e->d_name, &st, &h->writes))
 			continue;
 		h->pid = atoi(e->d_name);
 		snprintf(path, sizeof(path), "/proc/%.20s/comm", e->d_name);

@@ -72,7 +72,8 @@ static void check_opens(const char *path, bool read_only)
 
 static void test_writer_keeps_all_out(void **state)
 {
-	const char *path = image_make(65536);
+	const char *path = image_make(65536), *decoy = image_make(65536);
+	struct dev *mine = file_open(decoy, (struct dev_file_options){0});
 	struct other o = other_open(path, false);
 	char pid[40];
 
@@ -81,6 +82,8 @@ static void test_writer_keeps_all_out(void **state)
 	check_busy(path, true, pid, "close it there first");
 	other_end(o);
 	check_opens(path, false);
+	dev_close(mine);
+	image_remove(decoy);
 	image_remove(path);
 }
 
@@ -143,6 +146,31 @@ static void test_close_is_complete(void **state)
 	image_remove(image);
 }
 
+/* A child that inherited the descriptor does not keep the lock. */
+static void test_close_after_fork(void **state)
+{
+	const char *path = image_make(65536);
+	struct dev *dev = file_open(path, (struct dev_file_options){0});
+	int go[2], status;
+	char c;
+	pid_t pid;
+
+	assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		close(go[1]);
+		(void)!read(go[0], &c, 1);
+		_exit(0);
+	}
+	dev_close(dev);
+	check_opens(path, false);
+	close(go[1]);
+	close(go[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	image_remove(path);
+}
+
 static void test_attached_to_loop(void **state)
 {
 	const char *path = image_make(65536);
@@ -197,6 +225,7 @@ int main(void)
 		cmocka_unit_test(test_readers_share),
 		cmocka_unit_test(test_same_process),
 		cmocka_unit_test(test_close_is_complete),
+		cmocka_unit_test(test_close_after_fork),
 		cmocka_unit_test(test_attached_to_loop),
 		cmocka_unit_test(test_block_device_in_use),
 	};
