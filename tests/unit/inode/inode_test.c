@@ -185,6 +185,7 @@ u64 it_raw_offset(struct inode_test *t, ino_nr ino)
 {
 	char command[64], *out, *at;
 	u64 block, offset;
+	struct le32 log_size;
 
 	snprintf(command, sizeof(command), "imap <%u>", ino);
 	out = it_debugfs(t, command, false);
@@ -195,5 +196,6 @@ u64 it_raw_offset(struct inode_test *t, ino_nr ino)
 	assert_non_null(at);
 	offset = strtoull(at + 7, NULL, 16);
 	free(out);
-	return block * t->f.v.sb.block_size + offset;
+	fixture_peek(&t->f, 1024 + 0x18, &log_size, 4);
+	return (block << (10 + le32_to_cpu(log_size))) + offset;
 }
