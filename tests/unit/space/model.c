@@ -81,13 +81,22 @@ void model_read(struct model *m, struct fixture *f)
 	free(out);
 }
 
+static void check_super(struct fixture *f, u64 free_blocks, u32 free_inodes)
+{
+	char *out = fixture_run(f, "dumpe2fs -h %s");
+
+	assert_int_equal(header_value(out, "\nFree blocks:"), free_blocks);
+	assert_int_equal(header_value(out, "\nFree inodes:"), free_inodes);
+	free(out);
+}
+
 void model_free(struct model *m)
 {
 	free(m->block);
 	free(m->inode);
 }
 
-void model_compare(const struct model *m, struct fixture *f)
+static void compare(const struct model *m, struct fixture *f, bool super)
 {
 	struct model now;
 	u64 free_blocks = 0;
@@ -108,7 +117,19 @@ void model_compare(const struct model *m, struct fixture *f)
 	assert_int_equal(now.free_blocks, free_blocks);
 	assert_int_equal(now.free_inodes, free_inodes);
 	assert_int_equal(now.dirs, m->dirs);
+	if (super)
+		check_super(f, free_blocks, free_inodes);
 	model_free(&now);
+}
+
+void model_compare(const struct model *m, struct fixture *f)
+{
+	compare(m, f, true);
+}
+
+void model_compare_crashed(const struct model *m, struct fixture *f)
+{
+	compare(m, f, false);
 }
 
 void model_move(struct model *m, pblk_t pblk, u32 len, u8 from, u8 to)
@@ -127,4 +148,41 @@ void model_commit(struct model *m)
 	for (u64 i = 0; i < m->blocks; i++)
 		if (m->block[i] == 2)
 			m->block[i] = 0;
+}
+
+int alloc_blocks(struct fixture *f, const struct alloc_request *req, struct alloc_result *got)
+{
+	struct handle h;
+	int err;
+
+	fixture_start(f, &h, SPACE_ALLOC_CREDITS, 0);
+	err = space_alloc(&h, &f->v, req, got);
+	fixture_stop(&h);
+	return err;
+}
+
+int drop_blocks(struct fixture *f, pblk_t pblk, u32 len, u32 flags)
+{
+	struct handle h;
+	int err;
+
+	fixture_start(f, &h, space_free_credits(&f->v, len), len);
+	err = space_free(&h, &f->v, 12, pblk, len, flags);
+	fixture_stop(&h);
+	return err;
+}
+
+pblk_t bitmap_place(struct fixture *f, u32 group, const char *what)
+{
+	char command[128], *out, *at;
+	pblk_t pblk;
+
+	snprintf(command, sizeof(command), "dumpe2fs %%s | sed -n '/^Group %u:/,/^Group %u:/p'",
+		group, group + 1);
+	out = fixture_run(f, command);
+	at = strstr(out, what);
+	assert_non_null(at);
+	pblk = strtoull(at + strlen(what), NULL, 10);
+	free(out);
+	return pblk;
 }
