@@ -5,7 +5,8 @@
  * Invariants
  * - No caller sees bytes that its own type's verifier has not accepted: the
  *   type travels with the buffer (HD-8). A block cached as type A is verified
- *   again when asked for as type B, and refused if it is dirty.
+ *   again when asked for as type B, and refused if a transaction holds it.
+ *   Of the context, csum_seed is part of the type in this sense.
  * - Contents change only between buf_write_access()/buf_create() and the stop
  *   of that handle, under the lock of the structure's owner (directory inode
  *   lock, filemap lock, group lock, ...). Everyone who reads contents holds

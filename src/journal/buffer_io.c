@@ -71,7 +71,7 @@ static int verify_unsealed_locked(
 /* HD-8: a block in use as one kind of metadata is not handed out as another. */
 static int verify_locked(struct buf *b, const struct buf_type *type, const struct buf_ctx *ctx)
 {
-	bool same_kind = b->type == type && b->ctx.owner == ctx->owner;
+	bool same_kind = b->type == type && b->ctx.csum_seed == ctx->csum_seed;
 	int err;
 
 	if (buf_test(b, BUF_VERIFIED) && b->type == type && ctx_equal(&b->ctx, ctx))

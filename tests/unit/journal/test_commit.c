@@ -128,13 +128,11 @@ static void test_JB_7_frozen_copy_is_logged(void **state)
 	struct gate g = {.f = &f};
 	tid_nr tid;
 
-	fx_open(&f, &v3);
-	tid = fx_op(&f, 0, 3, 1);
 	gate = &g;
 	trace_hook = change_during_commit;
+	fx_open(&f, &v3);
+	tid = fx_op(&f, 0, 3, 1);
 	commit(&f, tid);
-	trace_hook = NULL;
-	gate = NULL;
 	assert_true(g.done);
 	check_logged(&f, 2, 1); /* 1 is the descriptor */
 	check_logged(&f, 3, 1);
@@ -146,6 +144,8 @@ static void test_JB_7_frozen_copy_is_logged(void **state)
 	assert_int_equal(fx_home_value(&f, FX_META), 2);
 	assert_int_equal(fx_home_value(&f, FX_META + 2), 1);
 	fx_close(&f);
+	trace_hook = NULL;
+	gate = NULL;
 }
 
 /* JB-7 without memory for the copy: the writer waits until the commit has the block. */
@@ -173,10 +173,10 @@ static void test_JB_7_no_memory_to_freeze(void **state)
 	struct fixture f;
 	tid_nr tid;
 
-	fx_open(&f, &v3);
 	freeze_failed = at_log = 0;
 	fault_hook = fail_freeze;
 	trace_hook = wait_for_failed_freeze;
+	fx_open(&f, &v3);
 	tid = fx_op(&f, 0, 2, 1);
 	journal_commit_start(f.j, tid);
 	while (!__atomic_load_n(&at_log, __ATOMIC_SEQ_CST))

@@ -182,6 +182,132 @@ static void test_JB_29_wrap_at_each_offset(void **state)
 	}
 }
 
+/* The same with threads: each one's blocks are a prefix of its operations, all counted in one
+ * block. */
+#define THREADS 3
+#define THREAD_BLOCKS 6
+#define THREAD_OPS 60
+#define COUNTER (THREADS * THREAD_BLOCKS)
+
+struct worker {
+	struct fixture *f;
+	struct os_thread *t;
+	u32 id, seed;
+	struct op ops[THREAD_OPS + 1];
+};
+
+static struct os_mutex counter_lock = OS_MUTEX_INIT(RANK_GROUP, "counter");
+
+static void count_up(struct fixture *f, struct handle *h)
+{
+	os_mutex_lock(&counter_lock);
+	fx_set(f, h, COUNTER, fx_get(f, COUNTER) + 1);
+	os_mutex_unlock(&counter_lock);
+}
+
+static u32 worker_rnd(struct worker *w, u32 n)
+{
+	w->seed = w->seed * 1664525 + 1013904223;
+	return (w->seed >> 8) % n;
+}
+
+static void worker_op(struct worker *w, u32 i)
+{
+	struct op *op = &w->ops[i];
+	const struct dev_record_entry *e;
+	struct handle h;
+	tid_nr tid;
+	u32 k;
+
+	*op = (struct op){.count = 1 + worker_rnd(w, 3), .acked = SIZE_MAX};
+	op->n = worker_rnd(w, THREAD_BLOCKS - op->count + 1);
+	assert_int_equal(handle_start(w->f->j, &h, op->count + 1, 0), 0);
+	for (k = 0; k < op->count; k++)
+		fx_set(w->f, &h, w->id * THREAD_BLOCKS + op->n + k, i);
+	count_up(w->f, &h);
+	tid = handle_tid(&h);
+	assert_int_equal(handle_stop(&h), 0);
+	if (worker_rnd(w, 4) == 0) {
+		assert_int_equal(journal_commit(w->f->j, tid, NULL), 0);
+		op->acked = dev_record_entries(w->f->rec, &e);
+	}
+}
+
+static void worker_main(void *arg)
+{
+	struct worker *w = arg;
+	u32 i;
+
+	for (i = 1; i <= THREAD_OPS; i++)
+		worker_op(w, i);
+}
+
+/* Returns how many of w's operations the image holds. */
+static u64 check_worker(const struct fixture *f, const struct worker *w, size_t cut)
+{
+	u64 value[THREAD_BLOCKS], newest = 0;
+	u32 expect[THREAD_BLOCKS] = {0}, i, k;
+
+	for (k = 0; k < THREAD_BLOCKS; k++) {
+		value[k] = fx_home_value(f, FX_META + w->id * THREAD_BLOCKS + k);
+		newest = value[k] > newest ? value[k] : newest;
+	}
+	for (i = 1; i <= newest; i++)
+		for (k = 0; k < w->ops[i].count; k++)
+			expect[w->ops[i].n + k] = i;
+	for (k = 0; k < THREAD_BLOCKS; k++)
+		assert_int_equal(value[k], expect[k]);
+	for (i = 1; i <= THREAD_OPS; i++)
+		assert_true(w->ops[i].acked > cut || i <= newest);
+	return newest;
+}
+
+static void check_workers(const struct fixture_options *opt, const struct crash_log *c,
+	const struct worker *w, size_t cut, enum crash_kind kind)
+{
+	struct fixture f;
+	u64 sum = 0;
+	u32 i;
+
+	fx_format(&f, opt);
+	crash_image(c, cut, kind, (u32)cut, dev_mem_data(f.mem));
+	assert_int_equal(fx_attach(&f, false), 0);
+	if (journal_is_dirty(f.j))
+		assert_int_equal(journal_recover(f.j, f.dev, true), 0);
+	for (i = 0; i < THREADS; i++)
+		sum += check_worker(&f, &w[i], cut);
+	assert_int_equal(fx_home_value(&f, FX_META + COUNTER), sum);
+	fx_close(&f);
+}
+
+static void test_every_cut_threads(void **state)
+{
+	struct fixture_options opt = {.ring = 64, .incompat = 0x12};
+	struct worker w[THREADS];
+	struct crash_log c;
+	struct fixture f;
+	size_t cut;
+	u32 i;
+
+	fx_open(&f, &opt);
+	crash_begin(&c, f.mem, f.rec);
+	for (i = 0; i < THREADS; i++) {
+		w[i] = (struct worker){.f = &f, .id = i, .seed = i + 99};
+		assert_int_equal(os_thread_create(&w[i].t, "worker", worker_main, &w[i]), 0);
+	}
+	for (i = 0; i < THREADS; i++)
+		os_thread_join(w[i].t);
+	assert_int_equal(fx_detach(&f), 0);
+	crash_end(&c, f.rec);
+	fx_close(&f);
+	for (cut = 0; cut <= c.count; cut++) {
+		check_workers(&opt, &c, w, cut, CRASH_ALL_COMPLETED);
+		check_workers(&opt, &c, w, cut, CRASH_ONLY_DURABLE);
+		check_workers(&opt, &c, w, cut, CRASH_RANDOM);
+	}
+	crash_free(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,6 +317,7 @@ int main(void)
 		cmocka_unit_test(test_every_cut_v2),
 		cmocka_unit_test(test_every_cut_v1),
 		cmocka_unit_test(test_every_cut_larger_log),
+		cmocka_unit_test(test_every_cut_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -109,9 +109,9 @@ static void test_JB_6_reserved_joins_locked(void **state)
 	struct fixture f;
 	struct handle h, r;
 
-	fx_open(&f, &v3);
 	locked_seen = 0;
 	trace_hook = seen_locked;
+	fx_open(&f, &v3);
 	assert_int_equal(handle_start(f.j, &h, 5, 0), 0);
 	journal_commit_start(f.j, handle_tid(&h));
 	while (!__atomic_load_n(&locked_seen, __ATOMIC_SEQ_CST))
@@ -124,8 +124,8 @@ static void test_JB_6_reserved_joins_locked(void **state)
 	os_rank_enter(RANK_HANDLE, &h, "handle");
 	h.sync = true;
 	assert_int_equal(handle_stop(&h), 0);
-	trace_hook = NULL;
 	fx_close(&f);
+	trace_hook = NULL;
 }
 
 struct ordered {
