@@ -15,7 +15,9 @@ static int head_write(struct handle *h, struct volume *v, ino_nr head)
 
 	if (err)
 		return err;
+	os_mutex_lock(&v->super_buf->lock); /* others copy the block for its other fields */
 	volume_super(v)->s_last_orphan = cpu_to_le32(head);
+	os_mutex_unlock(&v->super_buf->lock);
 	return buf_dirty(h, v->super_buf);
 }
 

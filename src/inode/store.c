@@ -28,19 +28,25 @@ int inode_raw(struct inode *i, struct buf **b, void **raw)
 	return err;
 }
 
-/* raw_lock keeps two writers of this inode apart, and its fields still while they are packed. */
-static int pack(struct inode *i, void *raw)
+/*
+ * raw_lock keeps two writers of this inode apart, and its fields still while
+ * they are packed; the buffer's lock keeps away those who copy the block for
+ * the sake of another inode in it.
+ */
+static int pack(struct inode *i, struct buf *b, void *raw)
 {
 	const struct super_info *sb = &i->volume->sb;
 	int err;
 
 	os_mutex_lock(&i->raw_lock);
+	os_mutex_lock(&b->lock);
 	if (inode_state(i, INODE_BLANK)) {
 		memset(raw, 0, sb->inode_size);
 		atomic_and(&i->state, ~(u32)INODE_BLANK);
 	}
 	err = inode_pack(sb, &i->f, raw);
 	inode_csum_set(sb, i->csum_seed, raw);
+	os_mutex_unlock(&b->lock);
 	os_mutex_unlock(&i->raw_lock);
 	return err;
 }
@@ -57,7 +63,7 @@ int inode_dirty(struct handle *h, struct inode *i)
 	if (!err) {
 		int dirty_err;
 
-		err = pack(i, raw);
+		err = pack(i, b, raw);
 		dirty_err = buf_dirty(h, b);
 		err = err ? err : dirty_err;
 		atomic_store_rel(&i->sync_tid, handle_tid(h));

@@ -130,14 +130,16 @@ static int store_block(struct set *s)
 	return err;
 }
 
-/* Under raw_lock, since others pack and checksum the raw inode meanwhile. */
-static void store_body(struct set *s, u8 *raw)
+/* Others pack and checksum the raw inode (raw_lock), or copy its block (the buffer's lock). */
+static void store_body(struct set *s, struct buf *b, u8 *raw)
 {
 	struct inode *i = s->i;
 
 	xattr_area_build(&s->body);
 	os_mutex_lock(&i->raw_lock);
+	os_mutex_lock(&b->lock);
 	memcpy(raw + i->volume->sb.inode_size - s->body.size, s->body.image, s->body.size);
+	os_mutex_unlock(&b->lock);
 	os_mutex_unlock(&i->raw_lock);
 }
 
@@ -154,7 +156,7 @@ static int store(struct set *s)
 	if (!err && s->block.changed)
 		err = store_block(s);
 	if (!err && s->body.changed)
-		store_body(s, raw);
+		store_body(s, b, raw);
 	if (!err) {
 		count_values(s->i, s->ea ? s->item.size : 0, s->old_inum ? s->old_size : 0);
 		err = inode_dirty(s->h, s->i);
@@ -187,8 +189,10 @@ static int feature_set(struct handle *h, struct volume *v)
 	if (err)
 		return err;
 	os_mutex_lock(&v->super_lock);
+	os_mutex_lock(&v->super_buf->lock);
 	bits = le32_to_cpu(super->s_feature_compat);
 	super->s_feature_compat = cpu_to_le32(bits | EXT4_FEATURE_COMPAT_EXT_ATTR);
+	os_mutex_unlock(&v->super_buf->lock);
 	os_mutex_unlock(&v->super_lock);
 	return buf_dirty(h, v->super_buf);
 }
