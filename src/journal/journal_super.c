@@ -182,6 +182,8 @@ int journal_super_write(struct journal *j, u32 dev_flags)
 {
 	ASSERT(os_mutex_held(&j->super_lock));
 	jbd2_super_csum_set(j->super);
+	if (j->p.no_barrier)
+		dev_flags &= ~(u32)DEV_FUA;
 	return dev_write(j->p.log_dev, j->p.runs[0].pblk * j->block_size, j->super, j->block_size,
 		dev_flags);
 }

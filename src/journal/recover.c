@@ -110,7 +110,7 @@ static int recovery_run(struct recovery *r)
 		err = recover_select(r);
 	if (!err)
 		err = recover_replay(r);
-	if (!err)
+	if (!err && !r->j->p.no_barrier)
 		err = dev_flush(r->target);
 	return err;
 }

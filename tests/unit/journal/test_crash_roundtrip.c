@@ -383,12 +383,14 @@ static void check_life(u64 seed)
 	size_t cut;
 	u32 i;
 
+	/* The recovery that the life began with. */
+	for (cut = 0; cut < min_of((size_t)CUTS, w.p.count); cut++)
+		check_cut(cut, 0);
 	for (i = 0; i < CUTS; i++) {
 		cut = i == 0 ? w.p.count : (size_t)rnd(&seed, (u32)w.p.count + 1);
 		check_cut(cut, 0);
 		check_cut(cut, 1);
 		check_cut(cut, 2 + i);
-		check_cut(cut, 2 + CUTS + i);
 	}
 }
 
