@@ -39,7 +39,7 @@ static u32 names_end(const struct region *r, const char **why)
 			break;
 		if (xattr_is_last(e))
 			return at + LIST_END_SIZE;
-		if (at + sizeof(*e) > r->size || at + xattr_entry_size(e->e_name_len) > r->size)
+		if (at + xattr_entry_size(e->e_name_len) > r->size)
 			break;
 		if (memchr(e->e_name, 0, e->e_name_len)) {
 			*why = "an attribute name contains NUL";
@@ -67,7 +67,7 @@ static const char *check_value(const struct region *r, const struct ext4_xattr_e
 	}
 	if (size == 0)
 		return NULL;
-	if ((u64)offs + size > r->size || (u64)offs + xattr_value_space(size) > r->size)
+	if (offs + xattr_value_space(size) > r->size) /* both are small by now */
 		return "an attribute value is outside its block";
 	if (offs < names)
 		return "an attribute value overlaps the names";

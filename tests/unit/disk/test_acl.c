@@ -57,6 +57,20 @@ static void test_malformed_from_users(void **state)
 	assert_int_equal(user_with(12, 8), -EINVAL);  /* out of order */
 	assert_int_equal(user_with(36, 32), -EINVAL); /* no mask */
 	assert_int_equal(user_with(44, 16), -EINVAL); /* two masks, no other */
+	for (u32 i = 0; i < 3; i++) {		      /* at either end of a good list */
+		static const u8 tags[] = {0, 0x30, 0x40};
+		u8 list[4 + 3 * 8] = "\2\0\0\0\1\0\6\0\0\0\0\0\4\0\4\0\0\0\0\0\40\0\4";
+		u8 longer[sizeof(list) + 8] = {0};
+
+		assert_true(acl_to_disk(list, sizeof(list), NULL, 0) > 0);
+		memcpy(longer, list, sizeof(list));
+		longer[sizeof(list)] = tags[i];
+		assert_int_equal(acl_to_disk(longer, sizeof(longer), NULL, 0), -EINVAL);
+		memmove(longer + 12, list + 4, sizeof(list) - 4);
+		longer[4] = tags[i];
+		assert_int_equal(acl_to_disk(longer, sizeof(longer), NULL, 0), -EINVAL);
+	}
+	assert_int_equal(acl_to_disk("\3\0\0\0", 4, NULL, 0), -EOPNOTSUPP);
 	assert_int_equal(acl_to_disk(to_users, USER_SIZE - 1, NULL, 0), -EINVAL);
 	assert_int_equal(acl_to_disk(to_users, USER_SIZE - 8, NULL, 0), -EINVAL);
 	assert_int_equal(acl_to_disk(to_users, 3, NULL, 0), -EINVAL);

@@ -123,6 +123,33 @@ static void test_DR_1_offsets(void **state)
 	assert_int_equal(dirent_verify_all(&sb, block, 56, &why), -EUCLEAN);
 }
 
+/* One entry alone, so that no neighbour hides what is wrong with it. */
+static int one(u32 offset, u32 rec_len, u8 name_len, u32 size)
+{
+	struct super_info sb = info(1024, false);
+	u8 region[64] = {0};
+	struct ext4_dirent *d = (void *)(region + offset);
+	const char *why;
+
+	d->rec_len = cpu_to_le16((u16)rec_len);
+	d->name_len = name_len;
+	return dirent_verify(&sb, region, size, offset, &why);
+}
+
+static void test_DR_1_edges(void **state)
+{
+	assert_int_equal(one(0, 12, 0, 12), 0);
+	assert_int_equal(one(36, 12, 4, 48), 0);
+	assert_int_equal(one(36, 12, 5, 48), -EUCLEAN);
+	assert_int_equal(one(0, 8, 0, 48), -EUCLEAN);
+	assert_int_equal(one(0, 22, 0, 48), -EUCLEAN);
+	assert_int_equal(one(2, 12, 0, 48), -EUCLEAN);
+	assert_int_equal(one(0, 36, 0, 48), 0);
+	assert_int_equal(one(0, 40, 0, 48), -EUCLEAN);
+	assert_int_equal(one(0, 48, 0, 48), 0);
+	assert_int_equal(one(0, 52, 0, 48), -EUCLEAN);
+}
+
 static void test_file_types(void **state)
 {
 	static const u32 modes[] = {S_IFREG, S_IFDIR, S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK, S_IFLNK};
@@ -157,6 +184,10 @@ static void test_DR_4_leaf_checksum(void **state)
 	make_leaf(&csum_sb, block);
 	dir_leaf_csum_set(&csum_sb, 9, block);
 	flip_every_bit(block, 0, 1024, leaf_ok, block);
+	block[0]++;
+	csum_sb = info(1024, false);
+	assert_int_equal(dir_leaf_size(&csum_sb), 1024);
+	assert_true(leaf_ok(block));
 }
 
 /* A root or node with `count` entries. */
@@ -339,6 +370,7 @@ int main(void)
 		cmocka_unit_test(test_DR_1_each_clause),
 		cmocka_unit_test(test_DR_1_block_64k),
 		cmocka_unit_test(test_DR_1_offsets),
+		cmocka_unit_test(test_DR_1_edges),
 		cmocka_unit_test(test_file_types),
 		cmocka_unit_test(test_DR_4_leaf_checksum),
 		cmocka_unit_test(test_DR_7_limits),

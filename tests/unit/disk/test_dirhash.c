@@ -37,6 +37,12 @@ static void test_DR_6_vectors(void **state)
 	assert_int_equal(h.hash, 0xfa871bf8);
 }
 
+/* A name whose TEA hash is all ones: that value means the end of a directory. */
+static void test_DR_6_end_value(void **state)
+{
+	check(EXT4_HASH_TEA, "qfakcwca", 0xfffffffc, 0xcfa65945);
+}
+
 static void test_DR_5_versions(void **state)
 {
 	struct super_info sb = {.hash_unsigned = true};
@@ -51,6 +57,11 @@ static void test_DR_5_versions(void **state)
 	for (u8 v = 3; v < 8; v++)
 		assert_int_equal(dirhash_name(&sb, v, "x", 1, &a), -EOPNOTSUPP);
 	assert_int_equal(dirhash_compute(6, seed, "x", 1, &a), -EOPNOTSUPP);
+	for (u8 v = 0; v < 3; v++) {
+		assert_int_equal(dirhash_compute(v, seed, "\xc3\xa9", 2, &a), 0);
+		assert_int_equal(dirhash_compute(v + 3, seed, "\xc3\xa9", 2, &b), 0);
+		assert_int_not_equal(a.hash, b.hash);
+	}
 	/* Signedness changes nothing for plain ASCII. */
 	for (u8 v = 0; v < 3; v++) {
 		assert_int_equal(dirhash_compute(v, seed, "plain", 5, &a), 0);
@@ -96,6 +107,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_DR_6_vectors),
+		cmocka_unit_test(test_DR_6_end_value),
 		cmocka_unit_test(test_DR_5_versions),
 		cmocka_unit_test(test_DR_6_against_debugfs),
 	};

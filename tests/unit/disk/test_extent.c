@@ -117,6 +117,7 @@ static int with_leaf(u32 pos, struct extent_entry e)
 
 static void test_HD_5_leaf_entries(void **state)
 {
+	const char *why;
 	struct node n;
 
 	assert_int_equal(with_leaf(1, (struct extent_entry){110, 10, 7000, false}), 0);
@@ -131,6 +132,9 @@ static void test_HD_5_leaf_entries(void **state)
 	assert_int_equal(with_leaf(2, (struct extent_entry){4294900000u, 32768, 7000, false}), 0);
 	assert_int_equal(
 		with_leaf(2, (struct extent_entry){4294940000u, 32768, 7000, false}), -EUCLEAN);
+	make_leaf(&n, 3); /* a root has no parent that bounds it */
+	extent_leaf_set(&n, 2, &(struct extent_entry){LBLK_MAX, 2, 7000, false});
+	assert_int_equal(extent_node_verify(&sb, &n, 1024, 0, NULL, &why), -EUCLEAN);
 	assert_int_equal(with_leaf(1, (struct extent_entry){110, 10, 0, false}), -EUCLEAN);
 	assert_int_equal(with_leaf(1, (struct extent_entry){110, 10, 1, false}), -EUCLEAN);
 	assert_int_equal(with_leaf(1, (struct extent_entry){110, 10, (1ull << 33) - 10, false}), 0);
@@ -147,14 +151,18 @@ static void test_HD_5_leaf_entries(void **state)
 
 static void test_HD_5_index_entries(void **state)
 {
+	const char *why;
 	struct node n;
 
 	make_index(&n, 3);
 	extent_index_set(&n, 1, 100, 7000);
 	assert_int_equal(verify(&n, 1), -EUCLEAN);
 	make_index(&n, 3);
+	extent_index_set(&n, 1, 101, 7000);
+	extent_index_set(&n, 2, LBLK_MAX, 7000);
+	assert_int_equal(verify(&n, 1), 0);
 	extent_index_set(&n, 2, LBLK_MAX + 1, 7000);
-	assert_int_equal(verify(&n, 1), -EUCLEAN);
+	assert_int_equal(extent_node_verify(&sb, &n, 1024, 1, NULL, &why), -EUCLEAN);
 	make_index(&n, 3);
 	extent_index_set(&n, 2, 500, sb.blocks_count);
 	assert_int_equal(verify(&n, 1), -EUCLEAN);
@@ -194,12 +202,18 @@ static bool csum_ok(void *arg)
 
 static void test_extent_checksum(void **state)
 {
-	struct node n;
+	const struct super_info none = {.block_size = 1024};
+	struct node n, before;
 
 	make_leaf(&n, 40);
 	extent_csum_set(&sb, 77, &n);
 	flip_every_bit(&n, 0, 12 + 84 * 12 + 4, csum_ok, &n);
 	assert_false(extent_csum_verify(&sb, 78, &n));
+	n.h.eh_magic.raw ^= 1;
+	before = n;
+	assert_true(extent_csum_verify(&none, 77, &n));
+	extent_csum_set(&none, 77, &n);
+	assert_memory_equal(&n, &before, sizeof(n));
 }
 
 /* Garbage must never be accepted silently wrong nor crash. */

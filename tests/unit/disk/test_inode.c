@@ -16,6 +16,7 @@ static struct super_info info(u32 inode_size)
 		.inode_size = inode_size,
 		.inodes_count = 1000,
 		.blocks_count = 1u << 20,
+		.first_data_block = 1,
 		.csum_seed = 0x12345678,
 		.feature_incompat = EXT4_FEATURE_INCOMPAT_EXTENTS | EXT4_FEATURE_INCOMPAT_64BIT,
 		.feature_ro_compat = EXT4_FEATURE_RO_COMPAT_METADATA_CSUM |
@@ -275,6 +276,21 @@ static void test_HD_4_fields(void **state)
 	f.file_acl = 1234;
 	assert_int_equal(inode_fields_verify(&sb, &f, &why), 0);
 #define BAD(...) fields_refused(&sb, (struct inode_fields){__VA_ARGS__})
+#define GOOD(...)                                                                                  \
+	do {                                                                                       \
+		struct inode_fields good = {__VA_ARGS__};                                          \
+                                                                                                   \
+		assert_int_equal(inode_fields_verify(&sb, &good, &why), 0);                        \
+	} while (0)
+	GOOD(.mode = S_IFREG, .flags = EXT4_INLINE_DATA_FL, .extra_isize = 32);
+	GOOD(.mode = S_IFREG, .flags = EXT4_EA_INODE_FL);
+	GOOD(.mode = S_IFREG, .flags = EXT4_INDEX_FL); /* means something for directories only */
+	GOOD(.mode = S_IFLNK);
+	GOOD(.mode = S_IFREG, .file_acl = 2);
+	BAD(.mode = S_IFREG, .file_acl = 1);
+	sb.feature_compat = EXT4_FEATURE_COMPAT_DIR_INDEX;
+	GOOD(.mode = S_IFDIR, .flags = EXT4_INDEX_FL);
+	sb.feature_compat = 0;
 	BAD(.mode = 0);
 	BAD(.mode = 0xf000);
 	BAD(.mode = S_IFREG, .flags = EXT4_EXTENTS_FL, .size = max + 1);
@@ -292,6 +308,7 @@ static void test_HD_4_fields(void **state)
 	sb.feature_incompat = 0;
 	BAD(.mode = S_IFREG, .flags = EXT4_INLINE_DATA_FL, .extra_isize = 32);
 	BAD(.mode = S_IFREG, .flags = EXT4_EXTENTS_FL);
+	GOOD(.mode = S_IFREG);
 	assert_int_equal(inode_max_size(&sb, false),
 		(12 + 1024 + 1024 * 1024 + 1024ull * 1024 * 1024) * 4096);
 }

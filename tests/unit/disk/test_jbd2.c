@@ -90,6 +90,8 @@ static void test_JB_34_super(void **state)
 
 static void test_RC_4_super_numbers(void **state)
 {
+	struct jbd2_super s = good_super(V3);
+
 	POKE(s_header.h_magic, 1, -EUCLEAN);
 	POKE(s_header.h_blocktype, 2, -EUCLEAN);
 	POKE(s_blocksize, 4096, -EUCLEAN);
@@ -101,6 +103,11 @@ static void test_RC_4_super_numbers(void **state)
 	POKE(s_start, 4095, 0);
 	POKE(s_start, 0, 0);
 	POKE(s_sequence, 0, 0); /* JB-30 */
+	s.s_start = cpu_to_be32(0);
+	s.s_first = cpu_to_be32(4096);
+	refused(s, -EUCLEAN);
+	s.s_first = cpu_to_be32(4095);
+	refused(s, 0);
 }
 
 static void test_JB_36_fast_commit_area(void **state)
@@ -118,6 +125,8 @@ static void test_JB_36_fast_commit_area(void **state)
 	s.s_start = cpu_to_be32(4086);
 	assert_int_equal(decode(&s, 4096, &info), -EUCLEAN);
 	s = good_super(JBD2_FEATURE_INCOMPAT_FAST_COMMIT);
+	s.s_num_fc_blks = cpu_to_be32(4096 - 1024);
+	assert_int_equal(decode(&s, 4096, &info), 0);
 	s.s_num_fc_blks = cpu_to_be32(4096 - 1023);
 	assert_int_equal(decode(&s, 4096, &info), -EUCLEAN);
 	s.s_num_fc_blks = cpu_to_be32(0xffffffff);
@@ -180,6 +189,8 @@ static void test_JB_13_tags_both_ways(void **state)
 		assert_int_equal(put, min_of(count, jbd2_tags_per_block(1024, incompat)));
 		assert_true(offset + jbd2_tail_size(incompat) <= 1024);
 		jbd2_tag_finish(block, incompat, offset);
+		for (u32 i = 0; i < 16; i++) /* in place of the uuid */
+			assert_int_equal(block[12 + jbd2_tag_size(incompat) + i], 0);
 		jbd2_tag_iter_init(&it, block, 1024, incompat);
 		for (u32 i = 0; i < put; i++) {
 			assert_true(jbd2_tag_next(&it, &t));
@@ -208,6 +219,19 @@ static void test_RC_4_tags_stay_inside(void **state)
 		for (n = 0; jbd2_tag_next(&it, &t); n++)
 			assert_true(12 + n * (size + 16) + size + jbd2_tail_size(kinds[k]) <= 1024);
 		assert_true(n >= (1024 - 12) / (size + 16));
+	}
+	for (u32 k = 0; k < 6; k++) { /* one behind another up to the tail */
+		u32 size = jbd2_tag_size(kinds[k]), room = 1024 - 12 - jbd2_tail_size(kinds[k]);
+
+		memset(block, 0, 1024);
+		for (u32 i = 0; i < room / size; i++)
+			block[12 + i * size + 7] = JBD2_FLAG_SAME_UUID;
+		for (u32 end = 12 + size; end <= 1024; end++) {
+			jbd2_tag_iter_init(&it, block, end, kinds[k]);
+			for (n = 0; jbd2_tag_next(&it, &t); n++)
+				assert_true(12 + (n + 1) * size + jbd2_tail_size(kinds[k]) <= end);
+			assert_int_equal(n, (end - 12 - jbd2_tail_size(kinds[k])) / size);
+		}
 	}
 	free(block);
 }

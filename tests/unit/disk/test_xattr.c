@@ -109,7 +109,7 @@ static void test_HD_7_block(void **state)
 	GOOD(first->e_value_offs = cpu_to_le16(0x68)); /* right behind the names' end */
 	BAD(first->e_value_offs = cpu_to_le16(0x64));
 	BAD(first->e_value_inum = cpu_to_le32(1001));
-	GOOD(first->e_value_inum = cpu_to_le32(12));
+	GOOD(first->e_value_inum = cpu_to_le32(1000); first->e_value_size = cpu_to_le32(65536));
 	BAD(first->e_value_inum = cpu_to_le32(12); first->e_value_size = cpu_to_le32(0));
 	BAD(last->e_name_len = 255; memset(last->e_name, 'n', 1024 - 0x48 - 16));
 	BAD(memset(block + 0x20, 'n', 1024 - 0x20)); /* no end */
@@ -137,7 +137,17 @@ static void test_HD_7_in_inode(void **state)
 	assert_int_equal(xattr_ibody_verify(&sb, area, 96, &why), 0);
 	put(area + 4, "abc", 20, 68);
 	assert_int_equal(xattr_ibody_verify(&sb, area, 96, &why), -EUCLEAN);
-	for (u32 size = 0; size < 30; size++) /* cut anywhere: no end */
+	put(area + 4, "abc", 0, 0); /* nothing but the entry and the end */
+	assert_int_equal(xattr_ibody_verify(&sb, area, 4 + 20 + 4, &why), 0);
+	assert_int_equal(xattr_ibody_verify(&sb, area, 4 + 20 + 3, &why), -EUCLEAN);
+	assert_int_equal(xattr_ibody_verify(&sb, area, 4 + 20, &why), -EUCLEAN);
+	memset(area + 24, 'n', 4); /* the list goes on */
+	assert_int_equal(xattr_ibody_verify(&sb, area, 4 + 20 + 4, &why), -EUCLEAN);
+	memset(area + 4, 0, 4);
+	assert_true(xattr_ibody_present(area, 8));
+	assert_false(xattr_ibody_present(area, 7));
+	memset(area + 4, 'n', 4);
+	for (u32 size = 0; size < 20; size++) /* cut anywhere: no end */
 		assert_int_equal(xattr_ibody_verify(&sb, area, size, &why), -EUCLEAN);
 	free(area);
 }
@@ -154,6 +164,10 @@ static void test_XA_3_hashes(void **state)
 	assert_int_equal(xattr_entry_hash("\x80", 1, "", 0, true), 0xffffff80);
 	assert_int_equal(
 		xattr_entry_hash_inode("a", 1, 0x11223344, false), 0x00610000 ^ 0x11223344);
+	assert_int_equal(
+		xattr_entry_hash("selinux.long", 12, "unconfined_u", 12, false), 0x2798eeb7);
+	assert_int_equal(xattr_entry_hash("sch\xc3\xb6n", 6, "abcdefghi", 9, false), 0x18a8ea68);
+	assert_int_equal(xattr_entry_hash("sch\xc3\xb6n", 6, "abcdefghi", 9, true), 0xfb48ea6b);
 	make_block(block);
 	assert_true(xattr_entry_hash_ok(block, e));
 	e->e_hash.raw ^= 1;
@@ -161,6 +175,9 @@ static void test_XA_3_hashes(void **state)
 	e->e_name[0] = (char)0x80;
 	e->e_hash = cpu_to_le32(xattr_entry_hash(e->e_name, 3, block + 1012, 10, true));
 	assert_true(xattr_entry_hash_ok(block, e)); /* the legacy variant */
+	e->e_value_inum = cpu_to_le32(12); /* the value is elsewhere: nothing to compare here */
+	e->e_hash.raw ^= 1;
+	assert_true(xattr_entry_hash_ok(block, e));
 	e->e_hash = cpu_to_le32(0);
 	assert_int_equal(xattr_block_hash(e), 0);
 	make_block(block);
