@@ -269,8 +269,7 @@ void buf_put(struct buf *b)
 		return;
 	refs = atomic_load_relaxed(&b->refs);
 	while (refs > 1)
-		if (__atomic_compare_exchange_n(
-			    &b->refs, &refs, refs - 1, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		if (atomic_cas(&b->refs, &refs, refs - 1))
 			return;
 	s = shard_of(b->cache, b->pblk);
 	os_mutex_lock(&s->lock);

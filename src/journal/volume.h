@@ -10,9 +10,10 @@
 #include "journal/journal.h"
 
 enum {
-	VOLUME_READ_ONLY = 1, /* mounted or remounted read-only, or errors=remount-ro: changes get EROFS */
-	VOLUME_SHUTDOWN = 2,  /* every call gets EIO */
-	VOLUME_GRPID = 4,     /* new inodes take the parent's gid */
+	VOLUME_READ_ONLY =
+		1, /* mounted or remounted read-only, or errors=remount-ro: changes get EROFS */
+	VOLUME_SHUTDOWN = 2, /* every call gets EIO */
+	VOLUME_GRPID = 4,    /* new inodes take the parent's gid */
 	VOLUME_NO_ACL = 8,
 	VOLUME_NO_XATTR_USER = 16,
 	VOLUME_NO_BARRIER = 32,
@@ -37,20 +38,21 @@ struct dir_room;
 struct orphans;
 
 struct volume {
-	struct super_info sb;	/* immutable while mounted */
+	struct super_info sb; /* immutable while mounted */
 	struct dev *dev;
 	struct log_sink log;
 	struct bcache *bcache;
 	struct journal *journal; /* never NULL once mounted; see journal_exists() */
 	struct space *space;
 	struct page_cache *pages;
-	struct map_cache *maps;	 /* NULL: status caches are not bounded */
+	struct map_cache *maps; /* NULL: status caches are not bounded */
 	struct icache *inodes;
 	struct orphans *orphans;
 	struct dir_room *dirs;
-	struct buf *super_buf;	 /* pinned block that holds the superblock */
-	struct os_mutex super_lock; /* rank INODE_META: fields of the superblock block, except s_last_orphan (orphans) */
-	u32 flags;		 /* atomic, VOLUME_* */
+	struct buf *super_buf;	    /* pinned block that holds the superblock */
+	struct os_mutex super_lock; /* rank INODE_META: fields of the superblock block, except
+				       s_last_orphan (orphans) */
+	u32 flags;		    /* atomic, VOLUME_* */
 	const struct volume_ops *ops;
 };
 
