@@ -203,6 +203,68 @@ int xattr_ea_ref(struct handle *h, struct inode *i, ino_nr inum, int delta)
 	return err;
 }
 
+static int prepare_locked(struct handle *h, struct inode *i, ino_nr inum, struct inode **out)
+{
+	struct inode *ea;
+	struct buf *b;
+	void *raw;
+	int err = ea_open(i, inum, &ea);
+
+	if (err)
+		return err;
+	err = inode_raw(ea, &b, &raw);
+	if (!err) {
+		err = buf_write_access(h, b);
+		buf_put(b);
+	}
+	if (err)
+		xattr_ea_close(ea);
+	else
+		*out = ea;
+	return err;
+}
+
+int xattr_ea_prepare_drop(struct handle *h, struct inode *i, ino_nr inum, struct inode **ea)
+{
+	struct os_mutex *lock = xattr_ea_lock(i->volume, inum);
+	int err;
+
+	os_mutex_lock_nested(lock, 2);
+	err = prepare_locked(h, i, inum, ea);
+	os_mutex_unlock(lock);
+	return err;
+}
+
+/* Another attribute's reference to the value may have come or gone since it was prepared. */
+static int reload(struct inode *i, struct inode *ea)
+{
+	const char *why;
+	struct buf *b;
+	void *raw;
+	int err = inode_raw(ea, &b, &raw);
+
+	if (err)
+		return err;
+	err = inode_unpack(&ea->volume->sb, raw, &ea->f, &why);
+	buf_put(b);
+	return err ? err : open_check(i, ea);
+}
+
+int xattr_ea_drop(struct handle *h, struct inode *i, struct inode *ea)
+{
+	struct os_mutex *lock = xattr_ea_lock(i->volume, ea->ino);
+	int err;
+
+	os_mutex_lock_nested(lock, 2);
+	err = reload(i, ea);
+	if (err)
+		xattr_ea_close(ea);
+	else
+		err = ref_locked(h, i, ea, -1);
+	os_mutex_unlock(lock);
+	return err;
+}
+
 static int write_block(struct handle *h, struct inode *ea, pblk_t pblk, const u8 *from, u32 len)
 {
 	struct buf_ctx ctx = value_ctx(ea);

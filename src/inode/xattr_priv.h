@@ -89,6 +89,10 @@ void xattr_ea_close(struct inode *ea);
 int xattr_ea_read(struct inode *i, const struct ext4_xattr_entry *e, void *value);
 /* delta +1 or -1. At 0 it goes on the orphan record, and is deleted by xattr_drain. */
 int xattr_ea_ref(struct handle *h, struct inode *i, ino_nr inum, int delta);
+/* The same for delta -1 in two steps: what can fail is done before the change that it belongs to.
+ */
+int xattr_ea_prepare_drop(struct handle *h, struct inode *i, ino_nr inum, struct inode **ea);
+int xattr_ea_drop(struct handle *h, struct inode *i, struct inode *ea);
 u32 xattr_ea_create_credits(const struct volume *v, size_t size);
 
 /* --- xattr_cache.c --- */

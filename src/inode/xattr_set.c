@@ -12,8 +12,9 @@ struct set {
 	struct xattr_area body, block;
 	struct xattr_item item; /* the new value, if there is one */
 	bool add;
-	struct inode *ea; /* made for the new value */
-	ino_nr old_inum;  /* EA inode of the old value */
+	struct inode *ea;     /* made for the new value */
+	struct inode *old_ea; /* prepared for dropping */
+	ino_nr old_inum;      /* EA inode of the old value */
 	u32 old_size;
 	bool old_in_block;
 	bool old_kept; /* the old block lives on for other inodes, with its values */
@@ -166,14 +167,43 @@ static int store(struct set *s)
 }
 
 /* A value whose inode is damaged was reported; the attribute can go all the same. */
-static int drop_old_value(struct set *s)
+static int prepare_drop(struct set *s)
+{
+	int err = s->old_inum ? xattr_ea_prepare_drop(s->h, s->i, s->old_inum, &s->old_ea) : 0;
+
+	return err == -EUCLEAN || err == -EBADMSG ? 0 : err;
+}
+
+/* The new value is in place: what fails here leaks the inode of the old one, and is no failure. */
+static void drop_old_value(struct set *s)
 {
 	int err;
 
-	if (!s->old_inum || s->old_kept)
-		return 0;
-	err = xattr_ea_ref(s->h, s->i, s->old_inum, -1);
-	return err == -EUCLEAN || err == -EBADMSG ? 0 : err;
+	if (!s->old_ea)
+		return;
+	if (s->old_kept) {
+		xattr_ea_close(s->old_ea);
+		return;
+	}
+	err = xattr_ea_drop(s->h, s->i, s->old_ea);
+	if (err)
+		volume_error(s->i->volume, err, s->i->ino, 0,
+			"the old attribute value in inode %u can't be freed; run e2fsck",
+			s->old_inum);
+}
+
+static void finish(struct set *s, int err)
+{
+	if (s->ea && err)
+		xattr_ea_discard(s->h, s->ea);
+	else if (s->ea)
+		xattr_ea_close(s->ea);
+	if (s->old_ea && err)
+		xattr_ea_close(s->old_ea);
+	else
+		drop_old_value(s);
+	xattr_area_free(&s->body);
+	xattr_area_free(&s->block);
 }
 
 /* MD-2: the feature appears with the first attribute, as for Linux. */
@@ -204,19 +234,12 @@ static int set_locked(struct set *s)
 	if (!err && s->add)
 		err = feature_set(s->h, s->i->volume);
 	if (!err)
+		err = prepare_drop(s);
+	if (!err)
 		err = place(s);
 	if (!err)
 		err = store(s);
-	if (s->ea) {
-		if (err)
-			xattr_ea_discard(s->h, s->ea);
-		else
-			xattr_ea_close(s->ea);
-	}
-	if (!err)
-		err = drop_old_value(s);
-	xattr_area_free(&s->body);
-	xattr_area_free(&s->block);
+	finish(s, err);
 	return err;
 }
 
