@@ -49,13 +49,14 @@ int extent_lookup(struct filemap *fm, lblk_t lblk, struct mapping *out)
 	return err;
 }
 
-/* Leaf by leaf; the walk checks the nodes on the way down. */
+/* The root, then leaf by leaf; the walk checks the nodes on the way down. */
 int extent_verify_all(struct filemap *fm)
 {
 	struct extent_path path;
+	const char *why;
 	u64 next = 0;
 	u32 i;
-	int err = 0;
+	int err = extent_root_verify(fm->volume, fm->root, &why);
 
 	while (next < LBLK_END && !err) {
 		err = extent_walk(fm, (lblk_t)next, &path);

@@ -20,6 +20,11 @@ static void extent_seal(
 const struct buf_type extent_buf_type = {
 	.name = "extent node", .verify = extent_verify, .seal = extent_seal};
 
+int extent_root_verify(const struct volume *v, const void *root, const char **why)
+{
+	return extent_node_verify(&v->sb, root, 60, EXTENT_DEPTH_ANY, NULL, why);
+}
+
 /* The entry with the greatest key <= lblk, else 0. */
 static u32 node_search(const void *node, lblk_t lblk)
 {
@@ -52,11 +57,9 @@ static int tree_error(struct filemap *fm, pblk_t pblk, const char *text)
 	return volume_error(fm->volume, ERR(EUCLEAN), fm->owner, pblk, "%s: run e2fsck", text);
 }
 
-/* A child must begin where its parent says, end before the next one, and be one level lower. */
-static int child_check(struct filemap *fm, const struct buf *b, u32 depth, lblk_t key, u64 end)
+/* A child must begin where its parent says and end before the next one; buf_read saw its depth. */
+static int child_check(struct filemap *fm, const struct buf *b, lblk_t key, u64 end)
 {
-	if (node_depth(b->data) != depth)
-		return tree_error(fm, b->pblk, "an extent node has a wrong depth");
 	if (node_count(b->data) == 0)
 		return 0; /* only leaves get here */
 	if (node_key(b->data, 0) != key)
@@ -80,7 +83,7 @@ static int child_read(struct filemap *fm, const struct extent_step *parent, u32 
 	if (err)
 		return err;
 	out->node = out->buf->data;
-	return child_check(fm, out->buf, depth, node_key(parent->node, parent->pos), end);
+	return child_check(fm, out->buf, node_key(parent->node, parent->pos), end);
 }
 
 int extent_walk(struct filemap *fm, lblk_t lblk, struct extent_path *path)
@@ -121,6 +124,8 @@ void extent_release(struct extent_path *path)
 
 static int access_one(struct handle *h, struct extent_step *s)
 {
+	if (FAULT("map_tree_access"))
+		return ERR(EIO);
 	return s->buf ? buf_write_access(h, s->buf) : 0;
 }
 
@@ -138,6 +143,8 @@ int extent_access(struct handle *h, struct extent_path *path, u32 level, bool ke
 
 static int commit_one(struct handle *h, struct filemap *fm, struct extent_step *s)
 {
+	if (FAULT("map_tree_write"))
+		return ERR(EIO);
 	if (s->buf)
 		return buf_dirty(h, s->buf);
 	extent_root_changed(fm);
@@ -162,6 +169,9 @@ int extent_commit(
 
 void extent_root_changed(struct filemap *fm)
 {
+	const char *why;
+
+	ASSERT(extent_root_verify(fm->volume, fm->root, &why) == 0);
 	atomic_store_relaxed(&fm->depth_hint, node_depth(fm->root));
 	filemap_mark(fm);
 }

@@ -39,6 +39,7 @@ extern const struct buf_type extent_buf_type;
 
 /* extent_path.c */
 int extent_walk(struct filemap *fm, lblk_t lblk, struct extent_path *path);
+int extent_root_verify(const struct volume *v, const void *root, const char **why);
 void extent_release(struct extent_path *path);
 static inline struct extent_step *extent_leaf(struct extent_path *path)
 {

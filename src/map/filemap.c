@@ -26,7 +26,7 @@ int filemap_init(struct filemap *fm, struct volume *v, const struct filemap_ops 
 	int err;
 
 	if (extents) {
-		err = extent_node_verify(&v->sb, root, 60, EXTENT_DEPTH_ANY, NULL, &why);
+		err = extent_root_verify(v, root, &why);
 		if (err)
 			return volume_error(v, err, owner, 0, "%s: run e2fsck", why);
 	}

@@ -123,6 +123,8 @@ static int create_locked(struct handle *h, struct filemap *fm, u32 flags, struct
 	g.delayed = m->state == MAP_DELAYED;
 	TRACE("map_create", g.lblk, g.len);
 	err = fm->extents ? extent_create(h, fm, &g, m) : indirect_create(h, fm, &g, m);
+	if (err && !goal_may_undo(err)) /* nobody knows what the tree says now (IO-18) */
+		status_forget(fm, g.lblk, g.lblk + g.len);
 	if (err)
 		return err;
 	filemap_changed(fm);

@@ -304,10 +304,17 @@ static void test_IO_22_cookie(void **state)
 static void test_IO_106_107_shift(void **state)
 {
 	struct tmap t;
+	u32 newly;
 
 	tmap_open(&t, 16 << 20, "-b 1024", true, FIXTURE_MEMORY);
 	create_all(&t, 0, 20, MAP_CREATE_UNWRITTEN);
 	assert_int_equal(tmap_written(&t, 10, 10), 0);
+	assert_int_equal(space_claim(&t.f.v, 1, 0), 0);
+	assert_int_equal(map_delay(&t.fm, 30, 1, &newly), 0);
+	assert_int_equal(tmap_shift(&t, 5, 4), -EBUSY);
+	assert_int_equal(tmap_shift(&t, 25, -4), -EBUSY);
+	assert_int_equal(map_undelay(&t.fm, 30, 31), 1);
+	space_unclaim(&t.f.v, 1);
 	assert_int_equal(tmap_shift(&t, 10, -3), -EINVAL);
 	assert_int_equal(tmap_shift(&t, 2, -3), -EINVAL);
 	assert_int_equal(tmap_shift(&t, 5, 4), 0); /* splits the unwritten extent */

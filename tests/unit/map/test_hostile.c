@@ -232,13 +232,16 @@ static void test_HD_5_root(void **state)
 }
 
 /* A foreign leaf without entries does no harm, and goes with the range it stands in. */
-static void test_empty_leaf_is_removed(void **state)
+static void empty_leaf(lblk_t from, s64 shift)
 {
 	struct victim x;
 	u8 bad[1024];
 	u32 lost;
 
 	victim_open(&x);
+	if (shift < 0)
+		assert_int_equal(tmap_remove(&x.t, (lblk_t)(from + shift), from), 0);
+	assert_int_equal(journal_flush(x.t.f.v.journal), 0);
 	begin(&x, x.leaf, bad);
 	lost = node_count(bad);
 	header(bad)->eh_entries = cpu_to_le16(0);
@@ -246,7 +249,8 @@ static void test_empty_leaf_is_removed(void **state)
 	assert_int_equal(dev_write(x.t.f.v.dev, x.leaf * 1024, bad, 1024, 0), 0);
 	forget_caches(&x);
 	tmap_expect(&x.t, x.key, 4, MAP_HOLE);
-	assert_int_equal(tmap_shift(&x.t, 8, 1), 0);
+	if (shift)
+		assert_int_equal(tmap_shift(&x.t, from, shift), 0);
 	assert_int_equal(map_verify_all(&x.t.fm), 0);
 	assert_int_equal(tmap_remove(&x.t, 0, 0xffffffff), 0);
 	assert_int_equal(x.t.blocks, lost); /* the data of the lost entries */
@@ -256,6 +260,13 @@ static void test_empty_leaf_is_removed(void **state)
 	fixture_remove(&x.t.f);
 }
 
+static void test_empty_leaf_is_removed(void **state)
+{
+	empty_leaf(0, 0);
+	empty_leaf(8, 50);
+	empty_leaf(332, -332); /* the leaf behind it gets its key */
+}
+
 /* Indirect tables have no checksum: each pointer is checked. */
 static void test_HD_indirect(void **state)
 {
@@ -263,7 +274,7 @@ static void test_HD_indirect(void **state)
 	struct tmap t;
 	struct mapping m;
 	struct le32 table[256], bad[256], *root = (struct le32 *)t.fm.root;
-	pblk_t pblk;
+	pblk_t pblk, itable;
 	u32 i;
 
 	tmap_open(&t, 16 << 20, "-b 1024 -N 64", false, FIXTURE_MEMORY | FIXTURE_QUIET);
@@ -287,6 +298,20 @@ static void test_HD_indirect(void **state)
 		assert_int_equal(map_lookup(&t.fm, 20, 1, &m), -EUCLEAN);
 		root[12] = cpu_to_le32((u32)pblk);
 	}
+	/* refused as a whole: another pointer than the wanted one */
+	memcpy(bad, table, 1024);
+	bad[100] = cpu_to_le32(0xffffffff);
+	assert_int_equal(dev_write(t.f.v.dev, pblk * 1024, bad, 1024, 0), 0);
+	bcache_invalidate(t.f.v.bcache, pblk, 1);
+	map_shrink(&t.f.v, 0);
+	assert_int_equal(map_lookup(&t.fm, 20, 1, &m), -EUCLEAN);
+	assert_int_equal(dev_write(t.f.v.dev, pblk * 1024, table, 1024, 0), 0);
+	bcache_invalidate(t.f.v.bcache, pblk, 1);
+	/* an unused block of the inode table looks like a table of holes */
+	assert_int_equal(space_inode_location(&t.f.v, 64, &itable, &i), 0);
+	root[12] = cpu_to_le32((u32)itable);
+	assert_int_equal(map_lookup(&t.fm, 20, 1, &m), -EUCLEAN);
+	root[12] = cpu_to_le32((u32)pblk);
 	tmap_expect(&t, 20, 2, MAP_WRITTEN);
 	t.f.errors = 0;
 	tmap_close(&t);
