@@ -70,8 +70,10 @@ static int all_up(struct fs *fs)
 	return err;
 }
 
+/* Inodes may be on the journal's lists: they go first. */
 static void all_down(struct fs *fs)
 {
+	icache_shrink(&fs->volume, 0);
 	fs_journal_detach(fs);
 	volume_down(fs);
 }
