@@ -1,5 +1,6 @@
 /* What all commands share: options, messages, the image. */
 #include "cli.h"
+#include "image_lock.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -119,6 +120,9 @@ int cli_options(struct cli *cli, int argc, char **argv, const char *letters,
 	return code;
 }
 
+/* A program that just ended may still hold its image for a moment. */
+enum { BUSY_WAIT_MS = 2000 };
+
 static void log_message(void *arg, enum uext4_log_level level, const char *message)
 {
 	if (level <= UEXT4_LOG_WARNING)
@@ -138,12 +142,13 @@ int cli_open(struct cli *cli, bool write, int operands_min, int operands_max)
 	cli->options.read_only = !write;
 	cli->options.log = log_message;
 	cli->image = cli->argv[0];
+	image_lock_wait(cli->image, write, BUSY_WAIT_MS);
 	err = uext4_open(cli->image, &cli->options, &cli->fs);
 	if (err)
 		return cli_fail(cli, cli->image, err);
 	cli->argc--;
 	cli->argv++;
-	return 0;
+	return -1;
 }
 
 int cli_close(struct cli *cli)

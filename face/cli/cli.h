@@ -50,7 +50,8 @@ typedef bool cli_option_fn(void *arg, int letter, const char *value);
 int cli_options(struct cli *cli, int argc, char **argv, const char *letters,
 	const struct option *long_options, cli_option_fn *option, void *arg);
 
-/* Opens the image that the first operand names, and drops that operand. 0 or an exit code. */
+/* Opens the image that the first operand names, and drops that operand. -1 to go on, or an exit
+ * code. */
 int cli_open(struct cli *cli, bool write, int operands_min, int operands_max);
 /* Closes; the exit code of the command. */
 int cli_close(struct cli *cli);

@@ -40,7 +40,7 @@ int cmd_cat(struct cli *cli, int argc, char **argv)
 		code = cli_fail(cli, "memory", -ENOMEM);
 	if (code < 0)
 		code = cli_open(cli, false, 2, 0);
-	if (code)
+	if (code >= 0)
 		goto out;
 	for (int k = 0; k < cli->argc; k++)
 		cat(cli, cli->argv[k], buf);

@@ -44,7 +44,7 @@ int cmd_chmod(struct cli *cli, int argc, char **argv)
 		code = cli_usage(cli, "the mode makes no sense");
 	if (code < 0)
 		code = cli_open(cli, true, 3, 0);
-	if (code)
+	if (code >= 0)
 		return code;
 	c.mode = cli->argv[0];
 	c.umask = umask(0);

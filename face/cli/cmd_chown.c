@@ -39,7 +39,7 @@ int cmd_chown(struct cli *cli, int argc, char **argv)
 		code = cli_usage(cli, "there is no such user or group");
 	if (code < 0)
 		code = cli_open(cli, true, 3, 0);
-	if (code)
+	if (code >= 0)
 		return code;
 	for (int k = 1; k < cli->argc; k++) {
 		const char *path = cli->argv[k];

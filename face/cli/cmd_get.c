@@ -12,18 +12,23 @@ static bool get_option(void *arg, int letter, const char *value)
 	return true;
 }
 
-/* A link at the destination is the user's own and is followed. */
 static void get_path(struct copy *copy, const char *path, const char *to)
 {
 	struct uext4_inode *inode;
-	char *real;
 
 	if (cli_resolve(copy->cli, path, copy->recursive ? UEXT4_NOFOLLOW : 0, &inode))
 		return;
-	real = realpath(to, NULL);
-	get_entry(copy, inode, path, AT_FDCWD, real ? real : to);
-	free(real);
+	get_entry(copy, inode, path, AT_FDCWD, to);
 	uext4_inode_put(inode);
+}
+
+/* A link that the user names as the destination is followed; one that is just in the way is not. */
+static void get_as(struct copy *copy, const char *path, const char *to)
+{
+	char *real = realpath(to, NULL);
+
+	get_path(copy, path, real ? real : to);
+	free(real);
 }
 
 /* "/" and "PATH/." have no name: their contents go right into the directory. */
@@ -53,7 +58,7 @@ int cmd_get(struct cli *cli, int argc, char **argv)
 		code = cli_fail(cli, "memory", -ENOMEM);
 	if (code < 0)
 		code = cli_open(cli, false, 3, 0);
-	if (code)
+	if (code >= 0)
 		goto out;
 	to = cli->argv[cli->argc - 1];
 	into = stat(to, &st) == 0 && S_ISDIR(st.st_mode);
@@ -63,7 +68,7 @@ int cmd_get(struct cli *cli, int argc, char **argv)
 		if (into)
 			get_into(&copy, cli->argv[k], to);
 		else
-			get_path(&copy, cli->argv[k], to);
+			get_as(&copy, cli->argv[k], to);
 	}
 	progress_end(&copy.progress);
 	links_fini(&copy.links, free);

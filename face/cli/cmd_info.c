@@ -143,7 +143,7 @@ int cmd_info(struct cli *cli, int argc, char **argv)
 
 	if (code < 0)
 		code = cli_open(cli, false, 1, 1);
-	if (code)
+	if (code >= 0)
 		return code;
 	err = uext4_info(cli->fs, &info);
 	if (err) {

@@ -30,7 +30,7 @@ int cmd_ln(struct cli *cli, int argc, char **argv)
 
 	if (code < 0)
 		code = cli_open(cli, true, 3, 3);
-	if (code)
+	if (code >= 0)
 		return code;
 	target = cli->argv[0];
 	path = cli->argv[1];

@@ -166,7 +166,7 @@ int cmd_ls(struct cli *cli, int argc, char **argv)
 
 	if (code < 0)
 		code = cli_open(cli, false, 1, 0);
-	if (code)
+	if (code >= 0)
 		return code;
 	ls.many = cli->argc > 1;
 	if (cli->json)

@@ -76,7 +76,7 @@ int cmd_map(struct cli *cli, int argc, char **argv)
 
 	if (code < 0)
 		code = cli_open(cli, false, 2, 0);
-	if (code)
+	if (code >= 0)
 		return code;
 	if (cli->json)
 		json = json_object_new_array();

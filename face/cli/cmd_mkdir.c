@@ -82,7 +82,7 @@ int cmd_mkdir(struct cli *cli, int argc, char **argv)
 
 	if (code < 0)
 		code = cli_open(cli, true, 2, 0);
-	if (code)
+	if (code >= 0)
 		return code;
 	for (int k = 0; k < cli->argc; k++) {
 		if (m.parents) {

@@ -43,7 +43,7 @@ int cmd_mv(struct cli *cli, int argc, char **argv)
 
 	if (code < 0)
 		code = cli_open(cli, true, 3, 0);
-	if (code)
+	if (code >= 0)
 		return code;
 	to = cli->argv[cli->argc - 1];
 	into = !uext4_statat(cli->fs, NULL, to, 0, NULL, &st) && S_ISDIR(st.mode);

@@ -123,7 +123,7 @@ int cmd_put(struct cli *cli, int argc, char **argv)
 		code = cli_fail(cli, "memory", -ENOMEM);
 	if (code < 0)
 		code = cli_open(cli, true, 3, 0);
-	if (code)
+	if (code >= 0)
 		goto out;
 	to = cli->argv[cli->argc - 1];
 	into = !uext4_statat(cli->fs, NULL, to, 0, NULL, &st) && S_ISDIR(st.mode);

@@ -84,7 +84,7 @@ int cmd_rm(struct cli *cli, int argc, char **argv)
 
 	if (code < 0)
 		code = cli_open(cli, true, 2, 0);
-	if (code)
+	if (code >= 0)
 		return code;
 	for (int k = 0; k < cli->argc; k++)
 		rm_path(cli, &rm, cli->argv[k]);

@@ -3,6 +3,7 @@
 #include "image_lock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,31 +65,54 @@ static bool find_mount(const char *dir, char *type, char *source)
 	return found;
 }
 
-static int run_fusermount(const char *dir)
+/* In the child: its messages go to fd. */
+static void exec_fusermount(int fd, const char *dir)
 {
-	int status;
-	pid_t child = fork();
-
-	if (child == 0) {
-		execlp("fusermount3", "fusermount3", "-u", "--", dir, (char *)NULL);
-		_exit(127);
-	}
-	if (child < 0 || waitpid(child, &status, 0) < 0)
-		return -errno;
-	return status == 0 ? 0 : -EPERM;
+	dup2(fd, STDERR_FILENO);
+	execlp("fusermount3", "fusermount3", "-u", "--", dir, (char *)NULL);
+	dprintf(STDERR_FILENO, "fusermount3 (package fuse3): %s", strerror(errno));
+	_exit(127);
 }
 
-static int unmount(const char *dir)
+/* True if it worked; otherwise why holds what it said. */
+static bool run_fusermount(const char *dir, char *why, size_t size)
 {
+	int fd[2], status = -1;
+	size_t used = 0;
+	ssize_t n;
+	pid_t child;
+
+	if (pipe2(fd, O_CLOEXEC) < 0)
+		return false;
+	child = fork();
+	if (child == 0)
+		exec_fusermount(fd[1], dir);
+	close(fd[1]);
+	while (used < size - 1 && (n = read(fd[0], why + used, size - 1 - used)) > 0)
+		used += (size_t)n;
+	close(fd[0]);
+	while (used && why[used - 1] == '\n')
+		used--;
+	why[used] = '\0';
+	return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
+/* The kernel lets only root unmount; fusermount3 does it for the others. */
+static int unmount(struct cli *cli, const char *dir)
+{
+	char why[512] = "";
+
 	if (umount2(dir, UMOUNT_NOFOLLOW) == 0)
-		return 0;
-	return errno == EPERM ? run_fusermount(dir) : -errno;
+		return EXIT_OK;
+	if (errno != EPERM)
+		return cli_fail(cli, dir, -errno);
+	return run_fusermount(dir, why, sizeof(why)) ? EXIT_OK : cli_fail_text(cli, dir, why);
 }
 
 int cmd_umount(struct cli *cli, int argc, char **argv)
 {
 	char dir[PATH_MAX], type[64], source[PATH_MAX];
-	int code = cli_options(cli, argc, argv, "", NULL, NULL, NULL), err;
+	int code = cli_options(cli, argc, argv, "", NULL, NULL, NULL);
 
 	if (code >= 0)
 		return code;
@@ -98,9 +122,8 @@ int cmd_umount(struct cli *cli, int argc, char **argv)
 		return cli_fail(cli, cli->argv[0], -errno);
 	if (!find_mount(dir, type, source) || strcmp(type, "fuse.uext4"))
 		return cli_fail_text(cli, dir, "no uext4 file system is mounted there");
-	err = unmount(dir);
-	if (err)
-		return cli_fail(cli, dir, err);
-	image_lock_wait(source, false, -1); /* the server holds it until all is written */
-	return EXIT_OK;
+	code = unmount(cli, dir);
+	if (code == EXIT_OK)
+		image_lock_wait(source, false, -1); /* held until all is written */
+	return code;
 }

@@ -177,7 +177,7 @@ int cmd_xattr(struct cli *cli, int argc, char **argv)
 		code = cli_fail(cli, "memory", -ENOMEM);
 	if (code < 0)
 		code = open_for_verb(cli);
-	if (code)
+	if (code >= 0)
 		goto out;
 	if (cli->json)
 		x.json = json_object_new_array();

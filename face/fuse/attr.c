@@ -1,9 +1,7 @@
-/* Attributes, credentials, entries; statfs and ioctl. */
+/* Attributes, credentials, entries; statfs. */
 #include "server.h"
 
 #include <errno.h>
-#include <linux/fs.h>
-#include <string.h>
 #include <sys/sysmacros.h>
 
 double cache_seconds(void)
@@ -189,45 +187,4 @@ void op_statfs(fuse_req_t req, fuse_ino_t ino)
 		.f_fsid = st.fsid,
 		.f_namemax = st.name_max};
 	fuse_reply_statfs(req, &out);
-}
-
-static void set_flags(fuse_req_t req, struct uext4_inode *inode, const void *in, size_t in_size)
-{
-	struct uext4_cred cred = cred_of(req);
-	struct uext4_setattr set = {.valid = UEXT4_SET_FLAGS};
-	int err;
-
-	if (in_size < sizeof(set.flags)) {
-		reply_status(req, -EINVAL);
-		return;
-	}
-	memcpy(&set.flags, in, sizeof(set.flags));
-	err = uext4_setattr(inode, &cred, &set);
-	if (err)
-		reply_status(req, err);
-	else
-		fuse_reply_ioctl(req, 0, NULL, 0);
-}
-
-/* The numbers of these ioctls say long, what they carry is an int. */
-void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg, struct fuse_file_info *fi,
-	unsigned flags, const void *in, size_t in_size, size_t out_size)
-{
-	struct uext4_inode *inode = node_inode(server_of(req), ino);
-	struct uext4_stat st;
-	int err;
-
-	if (!inode) {
-		reply_status(req, -ESTALE);
-	} else if (cmd == FS_IOC_GETFLAGS && out_size >= sizeof(st.flags)) {
-		err = uext4_stat(inode, &st);
-		if (err)
-			reply_status(req, err);
-		else
-			fuse_reply_ioctl(req, 0, &st.flags, sizeof(st.flags));
-	} else if (cmd == FS_IOC_SETFLAGS) {
-		set_flags(req, inode, in, in_size);
-	} else {
-		reply_status(req, -ENOTTY);
-	}
 }
