@@ -70,13 +70,27 @@ static int posix_list(const char *path, void (*fn)(void *arg, const char *name),
 	return 0;
 }
 
+/* Only regular files are opened: a device node of the tree must not be touched. */
+static int open_regular(const char *path, int flags)
+{
+	struct stat s;
+
+	if (fstatat(root_fd, path, &s, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (S_ISDIR(s.st_mode))
+		return -EISDIR;
+	if (!S_ISREG(s.st_mode))
+		return S_ISLNK(s.st_mode) ? -ELOOP : -ENXIO;
+	return (int)result(openat(root_fd, path, flags | O_NOFOLLOW));
+}
+
 static ssize_t posix_read(const char *path, void *buf, size_t len, uint64_t offset)
 {
-	int fd = openat(root_fd, path, O_RDONLY | O_NOFOLLOW);
+	int fd = open_regular(path, O_RDONLY);
 	ssize_t n;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	n = result(pread(fd, buf, len, (off_t)offset));
 	close(fd);
 	return n;
@@ -131,11 +145,11 @@ static int posix_rename(const char *from, const char *to, unsigned flags)
 static ssize_t posix_write(
 	const char *path, const void *buf, size_t len, uint64_t offset, bool sync)
 {
-	int fd = openat(root_fd, path, O_WRONLY | O_NOFOLLOW);
+	int fd = open_regular(path, O_WRONLY);
 	ssize_t n;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	n = result(pwrite(fd, buf, len, (off_t)offset));
 	if (n >= 0 && sync && fsync(fd) < 0)
 		n = -errno;
@@ -145,10 +159,10 @@ static ssize_t posix_write(
 
 static int posix_truncate(const char *path, uint64_t size)
 {
-	int fd = openat(root_fd, path, O_WRONLY | O_NOFOLLOW), r;
+	int fd = open_regular(path, O_WRONLY), r;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	r = (int)result(ftruncate(fd, (off_t)size));
 	close(fd);
 	return r;

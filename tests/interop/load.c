@@ -110,7 +110,7 @@ static ssize_t op_write(const char *p, const char *q)
 	uint32_t len = below(10) ? below(20000) : below(WRITE_MAX);
 	uint64_t at = below(8)	 ? below(60000)
 		      : below(5) ? below(2000000)
-				 : (uint64_t)below(1000) << 22;
+				 : (uint64_t)below(10) << 22;
 
 	memset(data, (int)below(256), len);
 	return b->write(p, data, len, at, below(20) == 0);
