@@ -75,7 +75,7 @@ static void decode_counts(const struct ext4_super *s, struct super_info *out)
 	out->raid_stripe_width = le32_to_cpu(s->s_raid_stripe_width);
 	for (int i = 0; i < 2 && super_has_sparse_super2(out); i++)
 		out->backup_bgs[i] = le32_to_cpu(s->s_backup_bgs[i]);
-	if (super_has_flex_bg(out) && s->s_log_groups_per_flex <= GROUPS_PER_FLEX_LOG_MAX)
+	if (super_has_flex_bg(out))
 		out->log_groups_per_flex = s->s_log_groups_per_flex;
 }
 
@@ -148,7 +148,7 @@ static const char *check_feature_pairs(const struct ext4_super *s, const struct 
 		return "feature orphan_file needs has_journal";
 	if (super_has_metadata_csum(sb) && s->s_checksum_type != EXT4_CHECKSUM_CRC32C)
 		return "unknown kind of checksum";
-	if (s->s_encryption_level != 0)
+	if (super_has_encrypt(sb) && s->s_encryption_level != 0)
 		return "unknown encryption level";
 	return NULL;
 }
@@ -181,14 +181,14 @@ static const char *check_inode_size(struct super_info *sb)
 		return "impossible inode size";
 	if (sb->want_extra_isize > extra || sb->min_extra_isize > extra)
 		return "extra inode fields are larger than the inode";
-	if (sb->want_extra_isize % 4 || sb->min_extra_isize % 4)
-		return "the size of the extra inode fields is no multiple of 4";
 	/* From here on what new inodes get (MD-16): wishes count with the feature only. */
 	if (!super_has_extra_isize(sb))
 		sb->want_extra_isize = sb->min_extra_isize = 0;
 	if (sb->inode_size > EXT4_INODE_SIZE_OLD)
 		sb->want_extra_isize =
 			max_of(max_of(sb->want_extra_isize, sb->min_extra_isize), (u32)EXTRA_ISIZE);
+	if (sb->want_extra_isize % 4)
+		return "the size of the extra inode fields is no multiple of 4";
 	return NULL;
 }
 
@@ -234,6 +234,8 @@ static const char *check_size(struct super_info *sb, u64 device_size)
 		return "the first data block does not fit the block size";
 	if (super_has_bigalloc(sb) && sb->first_data_block > small_blocks)
 		return "the first data block does not fit the block size";
+	if (sb->log_groups_per_flex > GROUPS_PER_FLEX_LOG_MAX)
+		return "too many groups in a flexible group";
 	groups = div_up(sb->blocks_count - sb->first_data_block, sb->blocks_per_group);
 	if (groups > UINT32_MAX)
 		return "too many block groups";

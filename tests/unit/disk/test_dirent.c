@@ -292,6 +292,8 @@ static void test_DR_5_root(void **state)
 		assert_int_equal(root_verify(&sb, block), -EUCLEAN);                               \
 	} while (0)
 	make_dx(&sb, block, EXT4_DX_ROOT_COUNT_OFFSET, 5);
+	r->info.hash_version = EXT4_HASH_TEA;
+	r->dot_inode = r->dotdot_inode = cpu_to_le32(1000);
 	assert_int_equal(root_verify(&sb, block), 0);
 	assert_false(dx_block_is_node(&sb, block));
 	for (u8 v = 3; v <= 7; v++)

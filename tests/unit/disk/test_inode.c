@@ -74,6 +74,8 @@ static void test_MD_16_pack_after_unpack(void **state)
 		canonical(&r, raw, size, extras[n % array_len(extras)]);
 		assert_int_equal(inode_unpack(&sb, (void *)raw, &f, &why), 0);
 		assert_int_equal(f.extra_isize, size == 128 ? 0 : extras[n % array_len(extras)]);
+		if (f.extra_isize < 32)
+			assert_int_equal(f.projid, 0);
 		/* Over itself: nothing may change. Over other bytes: fields only, no more. */
 		memcpy(copy, raw, size);
 		assert_int_equal(inode_pack(&sb, &f, (void *)copy), 0);
@@ -115,6 +117,12 @@ static void test_MD_17_blocks(void **state)
 	f.blocks = 0xffffffff;
 	assert_int_equal(inode_pack(&sb, &f, raw), 0);
 	assert_int_equal(le16_to_cpu(raw->i_blocks_hi), 0);
+	sb.feature_ro_compat &= ~EXT4_FEATURE_RO_COMPAT_HUGE_FILE;
+	assert_int_equal(inode_pack(&sb, &f, raw), 0);
+	sb.feature_ro_compat |= EXT4_FEATURE_RO_COMPAT_HUGE_FILE;
+	f.blocks = 0xffffffffffffull;
+	assert_int_equal(inode_pack(&sb, &f, raw), 0);
+	assert_int_equal(le32_to_cpu(raw->i_flags), 0);
 	f.blocks = 0x100000008ull;
 	assert_int_equal(inode_pack(&sb, &f, raw), 0);
 	assert_int_equal(le16_to_cpu(raw->i_blocks_hi), 1);

@@ -107,12 +107,17 @@ static void test_HD_1_sizes(void **state)
 	refused(im, F(s_inode_size), 2048);
 	refused(im, F(s_want_extra_isize), 132);
 	refused(im, F(s_min_extra_isize), 132);
-	refused(im, F(s_want_extra_isize), 30);
+	accepted(im, F(s_want_extra_isize), 30); /* less than what is taken anyway */
+	refused(im, F(s_want_extra_isize), 34);
+	accepted(im, F(s_inode_size), 1024);
+	accepted(im, F(s_desc_size), 1024);
+	accepted(im, F(s_log_groups_per_flex), 31);
+	refused(im, F(s_log_groups_per_flex), 32);
 	refused(im, F(s_desc_size), 32);
 	refused(im, F(s_desc_size), 96);
 	refused(im, F(s_desc_size), 2048);
 	refused(im, F(s_desc_size), 0);
-	refused(im, F(s_encryption_level), 1);
+	accepted(im, F(s_encryption_level), 1);
 	refused(im, F(s_checksum_type), 0);
 	refused(im, F(s_checksum_type), 2);
 	refused(im, F(s_def_hash_version), 7);
@@ -141,12 +146,66 @@ static void test_HD_1_groups(void **state)
 	refused(im, F(s_first_data_block), 0);
 	refused(im, F(s_first_data_block), 2);
 	refused(im, F(s_first_data_block), 0xffffffff);
+	accepted(im, F(s_reserved_gdt_blocks), 256);
 	refused(im, F(s_reserved_gdt_blocks), 257);
 	refused(&meta_image, F(s_reserved_gdt_blocks), 1); /* without resize_inode */
 	accepted(&meta_image, F(s_first_meta_bg), meta_image.sb.gdt_blocks);
 	refused(&meta_image, F(s_first_meta_bg), meta_image.sb.gdt_blocks + 1);
 	refused(im, F(s_mmp_block), 0);
 	refused(im, F(s_mmp_block), (u32)sb->blocks_count);
+}
+
+/* Several fields at once; what does not matter to the check in question is kept consistent. */
+static void test_HD_1_combined(void **state)
+{
+	struct ext4_super s = default_image.super;
+	const char *why;
+
+	s.s_blocks_per_group = s.s_clusters_per_group = cpu_to_le32(0);
+	assert_int_equal(decode(&s, default_image.size, &why), -EUCLEAN);
+	s = default_image.super; /* as few and as many inodes as possible */
+	s.s_inodes_per_group = cpu_to_le32(4);
+	s.s_inodes_count = cpu_to_le32(3 * 4);
+	s.s_orphan_file_inum = cpu_to_le32(12);
+	assert_int_equal(decode(&s, default_image.size, &why), 0);
+	s.s_inodes_per_group = cpu_to_le32(3);
+	s.s_inodes_count = cpu_to_le32(3 * 3);
+	assert_int_equal(decode(&s, default_image.size, &why), -EUCLEAN);
+	s.s_inodes_per_group = cpu_to_le32(8192);
+	s.s_inodes_count = cpu_to_le32(3 * 8192);
+	assert_int_equal(decode(&s, default_image.size, &why), 0);
+	s.s_inodes_per_group = cpu_to_le32(8193);
+	s.s_inodes_count = cpu_to_le32(3 * 8193);
+	assert_int_equal(decode(&s, default_image.size, &why), -EUCLEAN);
+	s = default_image.super; /* descriptors and their reserve do not fit */
+	s.s_blocks_count_lo = cpu_to_le32(200);
+	s.s_inodes_count = s.s_inodes_per_group;
+	s.s_reserved_gdt_blocks = cpu_to_le16(197);
+	s.s_mmp_block = cpu_to_le64(100);
+	assert_int_equal(decode(&s, default_image.size, &why), 0);
+	s.s_reserved_gdt_blocks = cpu_to_le16(198);
+	assert_int_equal(decode(&s, default_image.size, &why), -EUCLEAN);
+}
+
+static void test_HD_1_clusters(void **state)
+{
+	struct ext4_super s = big_image.super;
+	const char *why;
+
+	s.s_log_cluster_size = cpu_to_le32(20);
+	s.s_clusters_per_group = cpu_to_le32(8);
+	s.s_blocks_per_group = cpu_to_le32(8 << 20);
+	assert_int_equal(decode(&s, big_image.size, &why), 0);
+	s.s_clusters_per_group = cpu_to_le32(9);
+	s.s_blocks_per_group = cpu_to_le32(9 << 20);
+	assert_int_equal(decode(&s, big_image.size, &why), -EUCLEAN);
+	s = big_image.super;
+	s.s_log_block_size = cpu_to_le32(3);
+	assert_int_equal(decode(&s, big_image.size, &why), -EUCLEAN);
+	assert_non_null(strstr(why, "cluster size"));
+	accepted(&big_image, F(s_first_data_block), 0);
+	accepted(&big_image, F(s_first_data_block), 1);
+	refused(&big_image, F(s_first_data_block), 2);
 }
 
 /* Group counts beyond 32 bits need a device that large. */
@@ -180,6 +239,8 @@ static void test_HD_3_special_inode_numbers(void **state)
 
 	refused(im, F(s_journal_inum), 2);
 	refused(im, F(s_journal_inum), im->sb.inodes_count + 1);
+	accepted(im, F(s_journal_inum), im->sb.inodes_count);
+	accepted(im, F(s_orphan_file_inum), im->sb.inodes_count);
 	refused(im, F(s_journal_dev), 0x801); /* JB-37: both */
 	refused(im, F(s_orphan_file_inum), 0);
 	refused(im, F(s_orphan_file_inum), 2);
@@ -357,14 +418,24 @@ static void test_fields(void **state)
 	s.s_def_resuid_hi = cpu_to_le16(1);
 	s.s_flags = cpu_to_le32(EXT4_SUPER_UNSIGNED_HASH);
 	s.s_def_hash_version = EXT4_HASH_TEA_UNSIGNED;
-	s.s_log_groups_per_flex = 32;
+	s.s_def_resgid_hi = cpu_to_le16(2);
 	super_csum_set(&s);
 	assert_int_equal(super_decode(&s, default_image.size, &out, &why), 0);
 	assert_int_equal(out.state, 1);
 	assert_int_equal(out.resuid, 0x10005);
 	assert_true(out.hash_unsigned && out.hash_sign_known);
 	assert_int_equal(out.def_hash_version, EXT4_HASH_TEA);
-	assert_int_equal(out.log_groups_per_flex, 0);
+	assert_int_equal(out.resgid, 0x20000);
+	s.s_flags = cpu_to_le32(0);
+	s.s_def_hash_version = EXT4_HASH_LEGACY_UNSIGNED;
+	super_csum_set(&s);
+	assert_int_equal(super_decode(&s, default_image.size, &out, &why), 0);
+	assert_false(out.hash_unsigned || out.hash_sign_known);
+	assert_int_equal(out.def_hash_version, EXT4_HASH_LEGACY);
+	s.s_flags = cpu_to_le32(EXT4_SUPER_UNSIGNED_HASH | EXT4_SUPER_SIGNED_HASH);
+	super_csum_set(&s);
+	assert_int_equal(super_decode(&s, default_image.size, &out, &why), 0);
+	assert_false(out.hash_unsigned);
 }
 
 static void test_MD_14_backups(void **state)
@@ -388,6 +459,31 @@ static void test_MD_14_backups(void **state)
 	assert_true(super_group_has_super(&sb, 2));
 }
 
+/* Growing adds meta_bg behind descriptor blocks of the plain kind; mke2fs never makes that. */
+static void test_MD_14_first_meta_bg(void **state)
+{
+	struct super_info sb = meta_image.sb; /* groups of 256 blocks */
+	u32 d = sb.descs_per_block;
+
+	sb.first_meta_bg = 2;
+	assert_int_equal(super_gdt_block(&sb, 0), 2);
+	assert_int_equal(super_gdt_block(&sb, 1), 3);
+	assert_int_equal(super_gdt_block(&sb, 2),
+		super_group_first_block(&sb, 2 * d) + super_group_has_super(&sb, 2 * d));
+	assert_int_equal(super_group_base_blocks(&sb, 0), 1 + 2);
+	assert_int_equal(super_group_base_blocks(&sb, 2), 0);
+	assert_int_equal(super_group_base_blocks(&sb, 3), 1 + 2);
+	assert_int_equal(super_group_base_blocks(&sb, d), super_group_has_super(&sb, d) ? 3 : 0);
+	assert_int_equal(
+		super_group_base_blocks(&sb, 2 * d), 1 + super_group_has_super(&sb, 2 * d));
+	assert_int_equal(
+		super_group_base_blocks(&sb, 2 * d + 1), 1 + super_group_has_super(&sb, 2 * d + 1));
+	assert_int_equal(
+		super_group_base_blocks(&sb, 2 * d + 2), super_group_has_super(&sb, 2 * d + 2));
+	assert_int_equal(
+		super_group_base_blocks(&sb, 3 * d - 1), 1 + super_group_has_super(&sb, 3 * d - 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -395,6 +491,8 @@ int main(void)
 		cmocka_unit_test(test_HD_1_checksum),
 		cmocka_unit_test(test_HD_1_sizes),
 		cmocka_unit_test(test_HD_1_groups),
+		cmocka_unit_test(test_HD_1_combined),
+		cmocka_unit_test(test_HD_1_clusters),
 		cmocka_unit_test(test_HD_1_too_many_groups),
 		cmocka_unit_test(test_HD_1_device_size),
 		cmocka_unit_test(test_HD_3_special_inode_numbers),
@@ -405,6 +503,7 @@ int main(void)
 		cmocka_unit_test(test_superblock_checksum_covers_all),
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_MD_14_backups),
+		cmocka_unit_test(test_MD_14_first_meta_bg),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
