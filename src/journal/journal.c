@@ -11,13 +11,14 @@
 
 static int copy_runs(struct journal *j)
 {
+	const struct journal_run *from = j->p.runs;
 	struct journal_run *runs = os_calloc(max_of(j->p.run_count, 1u), sizeof(*runs));
 
+	j->p.runs = runs; /* never the caller's: this one is freed */
 	if (!runs)
 		return ERR(ENOMEM);
 	if (j->p.run_count)
-		memcpy(runs, j->p.runs, j->p.run_count * sizeof(*runs));
-	j->p.runs = runs;
+		memcpy(runs, from, j->p.run_count * sizeof(*runs));
 	return 0;
 }
 

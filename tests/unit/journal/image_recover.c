@@ -211,3 +211,45 @@ s64 image_compare(const char *a, const char *b)
 	free(runs);
 	return diff;
 }
+
+/* Byte position of a log block in the image; 0 if there is none. */
+static u64 log_position(const char *path, int fd, u32 log_block)
+{
+	struct journal_run *runs;
+	u32 count = list_runs(path, &runs), i;
+	u8 log_bs = 0;
+	u64 at = 0;
+
+	if (pread(fd, &log_bs, 1, EXT4_SUPER_OFFSET + 0x18) != 1)
+		count = 0;
+	for (i = 0; i < count; i++)
+		if (log_block - runs[i].lblk < runs[i].len)
+			at = (runs[i].pblk + log_block - runs[i].lblk) << (10 + log_bs);
+	free(runs);
+	return at;
+}
+
+void image_poke_log(const char *path, u32 log_block, u32 offset, u8 bits)
+{
+	int fd = open(path, O_RDWR);
+	u64 at = log_position(path, fd, log_block) + offset;
+	u8 byte = 0;
+
+	if (pread(fd, &byte, 1, (off_t)at) != 1)
+		abort();
+	byte ^= bits;
+	if (pwrite(fd, &byte, 1, (off_t)at) != 1)
+		abort();
+	close(fd);
+}
+
+u32 image_log_field(const char *path, u32 offset)
+{
+	int fd = open(path, O_RDONLY);
+	u8 b[4] = {0};
+
+	if (pread(fd, b, 4, (off_t)(log_position(path, fd, 0) + offset)) != 4)
+		abort();
+	close(fd);
+	return (u32)b[0] << 24 | (u32)b[1] << 16 | (u32)b[2] << 8 | b[3];
+}

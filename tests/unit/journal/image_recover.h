@@ -25,4 +25,9 @@ int image_recover(const char *path, const char *log_path, struct image_recovery 
  */
 s64 image_compare(const char *a, const char *b);
 
+/* Flips bits of one byte of a log block of the internal journal; block 0 is its superblock. */
+void image_poke_log(const char *path, u32 log_block, u32 offset, u8 bits);
+/* Journal superblock field at a byte offset. */
+u32 image_log_field(const char *path, u32 offset);
+
 #endif

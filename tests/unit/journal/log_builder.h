@@ -70,6 +70,7 @@ struct log_builder {
 	u32 event_count, pending; /* events from pending on belong to the transaction at hand */
 	struct log_note notes[LB_EVENTS_MAX];
 	u32 note_count;
+	u32 alloc_fails;    /* n > 0: the n-th allocation of recovery fails */
 	char message[1024]; /* last error message */
 	u32 errors;
 };

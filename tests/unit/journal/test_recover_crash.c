@@ -164,6 +164,33 @@ static void test_RC_11_io_errors(void **state)
 			}
 }
 
+/* Every allocation fails once in turn: an error, nothing lost, nothing leaked. */
+static void test_RC_11_no_memory(void **state)
+{
+	u32 n;
+
+	for (n = 1;; n++) {
+		struct log_options o = {.sequence = 50, .csum = LOG_V3};
+		bool struck;
+		int err;
+
+		make(&o);
+		lb.alloc_fails = n;
+		err = lb_recover(&lb);
+		struck = lb.alloc_fails == 0;
+		assert_true(!err || (struck && err == -ENOMEM));
+		lb.alloc_fails = 0;
+		if (err)
+			assert_int_equal(lb_recover(&lb), 0);
+		lb_expect(&lb, 8);
+		lb_expect_clean(&lb, 59);
+		lb_close(&lb);
+		if (!struck)
+			break;
+	}
+	assert_true(n > 8);
+}
+
 /* A sector that can't be read behind the end of the log does not matter, one inside does. */
 static void test_RC_3_unreadable_sectors(void **state)
 {
@@ -228,6 +255,7 @@ int main(void)
 		cmocka_unit_test(test_RC_11_order),
 		cmocka_unit_test(test_JB_23_external_log),
 		cmocka_unit_test(test_RC_11_io_errors),
+		cmocka_unit_test(test_RC_11_no_memory),
 		cmocka_unit_test(test_RC_3_unreadable_sectors),
 		cmocka_unit_test(test_RC_12_overlay),
 	};

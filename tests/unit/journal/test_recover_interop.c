@@ -363,6 +363,55 @@ static void test_debugfs_logs(void **state)
 	}
 }
 
+/* One damaged byte: refused here exactly when Linux refuses; else the trees are the same. */
+static void compare_damage(const struct config *c, u32 log_block, u32 offset)
+{
+	char ours[128], kernel[128];
+	struct image_recovery r;
+	int err, status;
+
+	snprintf(ours, sizeof(ours), "%s/ours", dir);
+	snprintf(kernel, sizeof(kernel), "%s/kernel", dir);
+	check(sh("cd %s && cp base ours", dir), "copy", c);
+	image_poke_log(ours, log_block, offset, 0x10);
+	check(sh("cd %s && cp ours kernel", dir), "copy", c);
+	err = image_recover(ours, NULL, &r);
+	status = sh("cd %s && mount -t ext4 -o loop kernel mnt 2>/dev/null", dir);
+	if (!status) {
+		list_tree("tree.kernel");
+		unmount();
+	}
+	if (!err != !status)
+		fail_msg("%s: log block %u offset %u: ours %d (%s), mount %d", c->name, log_block,
+			offset, err, r.message, status);
+	if (err)
+		return;
+	tree_of(c, "ours", "tree.ours");
+	if (sh("cd %s && cmp tree.kernel tree.ours", dir))
+		fail_msg("%s: log block %u offset %u: another tree", c->name, log_block, offset);
+}
+
+/* RC-3, RC-6, RC-7: the kernel's verdict over a damaged log is ours. */
+static void test_RC_6_same_verdict_as_linux(void **state)
+{
+	static const struct config kinds[] = {
+		{"damage-v3", "-b 1024 -J size=1", "", false, false},
+		{"damage-v1", "-b 1024 -J size=1 -O ^metadata_csum", "journal_checksum", false,
+			false},
+	};
+	static const u32 offsets[] = {0, 5, 9, 0x0d, 0x12, 0x31, 0x36, 0x40, 700, 1022};
+	char base[128];
+	u32 i, k;
+
+	snprintf(base, sizeof(base), "%s/base", dir);
+	for (i = 0; i < array_len(kinds); i++) {
+		make_dirty(&kinds[i], 0);
+		for (k = 0; k < 40; k++)
+			compare_damage(&kinds[i], image_log_field(base, 0x1c) + k % 30,
+				offsets[(k + k / 7) % array_len(offsets)]);
+	}
+}
+
 static int set_up(void **state)
 {
 	snprintf(dir, sizeof(dir), "/tmp/uext4-recover-XXXXXX");
@@ -385,6 +434,7 @@ int main(void)
 		cmocka_unit_test(test_kernel_logs),
 		cmocka_unit_test(test_RC_16_kernel_fast_commits),
 		cmocka_unit_test(test_debugfs_logs),
+		cmocka_unit_test(test_RC_6_same_verdict_as_linux),
 	};
 
 	if (!oracles_available()) {
