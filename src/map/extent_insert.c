@@ -110,6 +110,7 @@ int extent_create(struct handle *h, struct filemap *fm, const struct goal *g, st
 	struct alloc_result got;
 	struct extent_path path;
 	struct extent_entry e;
+	bool foldable;
 	int err = extent_walk(fm, g->lblk, &path);
 
 	if (err)
@@ -128,6 +129,10 @@ int extent_create(struct handle *h, struct filemap *fm, const struct goal *g, st
 		goto out_release;
 	filemap_add_blocks(fm, got.len);
 	*out = extent_mapping(&e);
+	foldable = node_count(fm->root) == 1 && path.depth > 0 &&
+		   node_count(extent_leaf(&path)->node) <= EXT4_EXTENT_ROOT_MAX;
+	extent_release(&path);
+	return foldable ? extent_fold(h, fm) : 0; /* merging with both neighbours may leave few */
 out_release:
 	extent_release(&path);
 	return err;

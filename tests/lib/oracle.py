@@ -82,10 +82,16 @@ def make_image(path, size, *mke2fs_args):
 BAD_LINE = re.compile(r"\? no|WARNING|differences|wrong|yes", re.I)
 
 
+# An offer to optimise a sound tree, not damage: Linux leaves such trees behind too (seen after
+# rounds that only the kernel wrote).
+OFFER = re.compile(r"extent tree \(at level \d+\) could be (shorter|narrower)\.  Optimize\? no")
+
+
 def fsck_problems(image):
     """What e2fsck -fn has to say by rule OC-2: exit code 0 alone is not clean. Empty = clean."""
     r = run("e2fsck", "-fn", image, check=False)
-    if r.returncode == 0 and not any(BAD_LINE.search(line) for line in r.stdout.splitlines()):
+    if r.returncode == 0 and not any(BAD_LINE.search(line) and not OFFER.search(line)
+                                     for line in r.stdout.splitlines()):
         return ""
     return f"exit {r.returncode}\n{r.stdout}"
 
