@@ -255,14 +255,23 @@ u32 status_set(struct filemap *fm, lblk_t lblk, u32 len, pblk_t pblk, enum map_s
 	return delayed;
 }
 
-/* Clips *m to the gap around key; false when another thread filled it meanwhile. */
+static struct mapping entry_mapping(const struct status_entry *e)
+{
+	return (struct mapping){
+		.lblk = e->lblk, .len = e->len, .pblk = e->pblk, .state = (enum map_state)e->state};
+}
+
+/* Clips *m to the gap around key; false when another thread filled it meanwhile: *m is what it
+ * found. */
 static bool clip_to_gap(const struct status_cache *sc, lblk_t key, struct mapping *m)
 {
 	struct status_entry *next = find_from(sc, key), *prev;
 	u64 from = m->lblk, end = mapping_end(m);
 
-	if (next && next->lblk <= key)
+	if (next && next->lblk <= key) {
+		*m = entry_mapping(next);
 		return false;
+	}
 	prev = next ? entry_prev(next) : entry_of(rb_last(&sc->root));
 	if (prev)
 		from = max_of(from, entry_end(prev));
@@ -285,7 +294,7 @@ void status_fill(struct filemap *fm, lblk_t key, struct mapping *m)
 	if (clip_to_gap(sc, key, m) && e) {
 		*e = (struct status_entry){
 			.lblk = m->lblk, .len = m->len, .state = (u8)m->state, .pblk = m->pblk};
-		insert_merged(fm, e);
+		*m = entry_mapping(insert_merged(fm, e));
 		e = NULL;
 	}
 	os_rwsem_unlock(&sc->lock);

@@ -98,6 +98,14 @@ static void test_IO_20_fill_conflicts(void **state)
 	m = (struct mapping){.lblk = 0, .len = 100, .state = MAP_HOLE};
 	status_fill(&t.fm, 50, &m);
 	assert_true(m.lblk == 45 && m.len == 55);
+	/* Another thread was faster: its answer, not the tree's, which knows no delayed blocks. */
+	m = (struct mapping){.lblk = 0, .len = 100, .state = MAP_HOLE};
+	status_fill(&t.fm, 30, &m);
+	assert_true(m.lblk == 25 && m.len == 15);
+	/* What touches known ranges of the same state comes back together with them. */
+	m = (struct mapping){.lblk = 100, .len = 7, .state = MAP_HOLE};
+	status_fill(&t.fm, 103, &m);
+	assert_true(m.lblk == 45 && m.len == 62);
 	os_rwsem_unlock_shared(&t.fm.lock);
 	expect(&t.fm, 20, 5, 0, MAP_DELAYED);
 	assert_int_equal(map_undelay(&t.fm, 0, 100), 10);
