@@ -102,14 +102,16 @@ static void visit(void *arg)
 	for (u32 round = 0; round < 2000; round++) {
 		struct inode *i;
 
-		if (inode_get(&w->t->f.v, w->t->file + (ino_nr)rng_below(&r, FILES), &i)) {
+		if (inode_get(&w->t->f.v, w->t->file + (ino_nr)rng_below(&r, round % 3 ? 2 : FILES),
+			    &i)) {
 			w->failures++;
 			continue;
 		}
+		w->failures += i->f.links != 1; /* complete from the first moment */
 		if (round % 2)
 			touch_one(w, i, &r);
 		inode_put(i);
-		if (round % 200 == 0)
+		if (round % 10 == 0)
 			icache_shrink(&w->t->f.v, 0);
 	}
 }

@@ -4,10 +4,13 @@
 
 #include "base/trace.h"
 #include "disk/xattr_format.h"
+#include "os/atomic.h"
+#include "os/thread.h"
 
 #define BLOCK 1024
 
-static s64 fail_at; /* counts down; 1 = the next one fails. One thread only. */
+static s64 fail_at; /* counts down; 1 = the next one fails. Only in `thread`. */
+static u32 thread;  /* atomic; 0 = none */
 static u64 hits;
 static struct inode *target; /* only within its xattr_set_in: under xattr_lock */
 
@@ -21,7 +24,8 @@ static bool outside(void)
 
 static bool fail_nth(const char *name)
 {
-	if (fail_at == 0 || strcmp(name, "os_alloc") != 0 || outside() || --fail_at != 0)
+	if (atomic_load_relaxed(&thread) != os_thread_self() || fail_at == 0 ||
+		strcmp(name, "os_alloc") != 0 || outside() || --fail_at != 0)
 		return false;
 	hits++;
 	return true;
@@ -73,7 +77,9 @@ static void replace_failing(const char *options, size_t old_size, size_t new_siz
 		os_rwsem_lock(&i->lock);
 		target = i;
 		fail_at = n;
+		atomic_store_relaxed(&thread, os_thread_self());
 		err = xattr_set(i, &it_root, "user.a", new, new_size, 0);
+		atomic_store_relaxed(&thread, 0);
 		reached = fail_at == 0;
 		fail_at = 0;
 		os_rwsem_unlock(&i->lock);
