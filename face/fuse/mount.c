@@ -175,7 +175,7 @@ static int close_image(struct server *s, const char *image)
 	int err;
 
 	handles_close_all(s);
-	nodes_fini(s);
+	nodes_forget_all(s);
 	uext4_inode_put(s->root);
 	err = uext4_close(s->fs);
 	return err ? fail(image, report_reason(err)) : 0;
@@ -227,6 +227,7 @@ static int run(struct mount_options *o)
 		close_code = close_image(s, image);
 		code = code ? code : close_code;
 	}
+	nodes_fini(s);
 	free(s);
 	return code;
 }

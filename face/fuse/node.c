@@ -74,26 +74,34 @@ int nodes_init(struct server *s)
 	return 0;
 }
 
-void nodes_fini(struct server *s)
+static void forget_chain(struct node *n)
+{
+	while (n) {
+		struct node *next = n->next;
+
+		uext4_inode_put(n->inode);
+		free(n);
+		n = next;
+	}
+}
+
+void nodes_forget_all(struct server *s)
 {
 	for (int k = 0; k < SHARD_COUNT; k++) {
 		struct node_shard *shard = &s->shards[k];
 
-		for (size_t b = 0; shard->buckets && b < shard->bucket_count; b++) {
-			struct node *n = shard->buckets[b];
-
-			while (n) {
-				struct node *next = n->next;
-
-				uext4_inode_put(n->inode);
-				free(n);
-				n = next;
-			}
+		for (size_t b = 0; b < shard->bucket_count; b++) {
+			forget_chain(shard->buckets[b]);
+			shard->buckets[b] = NULL;
 		}
-		free(shard->buckets);
-		shard->buckets = NULL;
 		shard->node_count = 0;
 	}
+}
+
+void nodes_fini(struct server *s)
+{
+	for (int k = 0; k < SHARD_COUNT; k++)
+		free(s->shards[k].buckets);
 }
 
 fuse_ino_t node_number(const struct uext4_inode *inode)

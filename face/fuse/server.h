@@ -54,8 +54,9 @@ static inline struct server *server_of(fuse_req_t req)
 /* --- nodes --- */
 
 int nodes_init(struct server *s);
-/* Drops every node; the kernel must be gone. */
 void nodes_fini(struct server *s);
+/* Drops every node; the kernel must be gone. */
+void nodes_forget_all(struct server *s);
 /* Takes over the reference to inode and counts one lookup. 0 or -ENOMEM (the reference is gone). */
 int node_remember(struct server *s, struct uext4_inode *inode);
 void node_forget(struct server *s, fuse_ino_t ino, uint64_t count);

@@ -111,7 +111,8 @@ static void rank(struct found_list *l)
 	u32 equal = 0;
 	u64 code = UINT64_MAX;
 
-	qsort(l->item, l->count, sizeof(*l->item), by_code);
+	if (l->count)
+		qsort(l->item, l->count, sizeof(*l->item), by_code);
 	for (u32 k = 0; k < l->count; k++) {
 		equal = l->item[k].code == code ? min_of(equal + 1, RANK_MAX) : 0;
 		code = l->item[k].code;

@@ -262,7 +262,7 @@ ssize_t inode_readlink(struct inode *i, char *buf, size_t size)
 		return ERR(EINVAL);
 	os_rwsem_lock_shared(&i->lock);
 	n = inode_fast_symlink(i, fast);
-	if (n > 0)
+	if (n > 0 && size)
 		memcpy(buf, fast, min_of((size_t)n, size));
 	else if (n == 0)
 		n = i->f.flags & EXT4_INLINE_DATA_FL
