@@ -70,7 +70,7 @@ static int open_check(struct inode *i, struct inode *ea)
 static int ea_open(struct inode *i, ino_nr inum, struct inode **out)
 {
 	struct volume *v = i->volume;
-	struct inode *ea;
+	struct inode *ea = NULL;
 	int err;
 
 	if (inum < v->sb.first_ino || inum > v->sb.inodes_count || inum == i->ino)
@@ -146,7 +146,7 @@ static int read_value(
 int xattr_ea_read(struct inode *i, const struct ext4_xattr_entry *e, void *value)
 {
 	struct os_mutex *lock = xattr_ea_lock(i->volume, le32_to_cpu(e->e_value_inum));
-	struct inode *ea;
+	struct inode *ea = NULL;
 	int err;
 
 	os_mutex_lock_nested(lock, 2);
@@ -192,7 +192,7 @@ static int ref_locked(struct handle *h, struct inode *i, struct inode *ea, int d
 int xattr_ea_ref(struct handle *h, struct inode *i, ino_nr inum, int delta)
 {
 	struct os_mutex *lock = xattr_ea_lock(i->volume, inum);
-	struct inode *ea;
+	struct inode *ea = NULL;
 	int err;
 
 	os_mutex_lock_nested(lock, 2);
@@ -205,7 +205,7 @@ int xattr_ea_ref(struct handle *h, struct inode *i, ino_nr inum, int delta)
 
 static int prepare_locked(struct handle *h, struct inode *i, ino_nr inum, struct inode **out)
 {
-	struct inode *ea;
+	struct inode *ea = NULL;
 	struct buf *b;
 	void *raw;
 	int err = ea_open(i, inum, &ea);

@@ -26,7 +26,7 @@ static void populate(struct inode_test *t)
 
 static ino_nr number_of(struct inode_test *t, const char *name)
 {
-	char command[64], *out, *at;
+	char command[300], *out, *at;
 	ino_nr ino;
 
 	snprintf(command, sizeof(command), "stat %s", name);
