@@ -253,16 +253,18 @@ int inode_setattr(struct inode *i, const struct cred *cred, const struct attr_ch
 
 ssize_t inode_readlink(struct inode *i, char *buf, size_t size)
 {
-	char fast[60];
+	char fast[60], nothing;
 	ssize_t n = volume_check(i->volume);
 
 	if (n)
 		return n;
 	if (!inode_is(i, S_IFLNK))
 		return ERR(EINVAL);
+	if (!size)
+		buf = &nothing; /* the caller's may be NULL */
 	os_rwsem_lock_shared(&i->lock);
 	n = inode_fast_symlink(i, fast);
-	if (n > 0 && size)
+	if (n > 0)
 		memcpy(buf, fast, min_of((size_t)n, size));
 	else if (n == 0)
 		n = i->f.flags & EXT4_INLINE_DATA_FL
