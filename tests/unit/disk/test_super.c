@@ -1,4 +1,4 @@
-/* Decoding the superblock, what is refused and why, features, checksum. */
+/* Decoding the superblock, what is refused and why, checksum, geometry. */
 #include "image.h"
 
 #include "base/err.h"
@@ -152,6 +152,8 @@ static void test_HD_1_groups(void **state)
 	accepted(&meta_image, F(s_first_meta_bg), meta_image.sb.gdt_blocks);
 	refused(&meta_image, F(s_first_meta_bg), meta_image.sb.gdt_blocks + 1);
 	refused(im, F(s_mmp_block), 0);
+	refused(im, F(s_mmp_block), 1);
+	accepted(im, F(s_mmp_block), 2);
 	refused(im, F(s_mmp_block), (u32)sb->blocks_count);
 }
 
@@ -184,6 +186,24 @@ static void test_HD_1_combined(void **state)
 	s.s_mmp_block = cpu_to_le64(100);
 	assert_int_equal(decode(&s, default_image.size, &why), 0);
 	s.s_reserved_gdt_blocks = cpu_to_le16(198);
+	assert_int_equal(decode(&s, default_image.size, &why), -EUCLEAN);
+}
+
+/* What counts only together with another feature. */
+static void test_HD_1_with_features(void **state)
+{
+	struct ext4_super s = default_image.super;
+	const char *why;
+	u32 incompat = le32_to_cpu(s.s_feature_incompat);
+
+	s.s_def_hash_version = EXT4_HASH_SIPHASH;
+	assert_int_equal(decode(&s, default_image.size, &why), -EUCLEAN);
+	s.s_feature_incompat = cpu_to_le32(incompat | EXT4_FEATURE_INCOMPAT_CASEFOLD);
+	assert_int_equal(decode(&s, default_image.size, &why), 0);
+	s.s_feature_incompat = cpu_to_le32(incompat | EXT4_FEATURE_INCOMPAT_ENCRYPT);
+	s.s_def_hash_version = EXT4_HASH_TEA;
+	assert_int_equal(decode(&s, default_image.size, &why), 0);
+	s.s_encryption_level = 1;
 	assert_int_equal(decode(&s, default_image.size, &why), -EUCLEAN);
 }
 
@@ -305,81 +325,6 @@ static void test_MD_6_pairs(void **state)
 		with_features(im, INCOMPAT, EXT4_FEATURE_INCOMPAT_JOURNAL_DEV, 0, &why), -EUCLEAN);
 }
 
-/* What may be opened with one more bit: 2 read-write, 1 read-only, 0 not at all. */
-static int openable(u32 compat, u32 incompat, u32 ro_compat, char *msg, size_t size)
-{
-	struct super_info sb = default_image.sb;
-
-	sb.feature_compat |= compat;
-	sb.feature_incompat |= incompat;
-	sb.feature_ro_compat |= ro_compat;
-	if (super_check_features(&sb, true, msg, size) == 0) {
-		assert_int_equal(super_check_features(&sb, false, NULL, 0), 0);
-		return 2;
-	}
-	if (super_check_features(&sb, false, NULL, 0) == 0) {
-		assert_int_equal(super_check_features(&sb, true, msg, size), -EROFS);
-		return 1;
-	}
-	assert_int_equal(super_check_features(&sb, false, msg, size), -EOPNOTSUPP);
-	return 0;
-}
-
-static void test_MD_2_every_bit(void **state)
-{
-	const u32 rw_incompat =
-		0x2 | 0x4 | 0x10 | 0x40 | 0x80 | 0x100 | 0x200 | 0x400 | 0x2000 | 0x4000;
-	const u32 ro_incompat = 0x8000 | 0x10000 | 0x20000;
-	const u32 rw_ro_compat = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x20 | 0x40 | 0x400 | 0x10000;
-	char msg[128];
-
-	for (u32 bit = 1; bit; bit <<= 1) {
-		const char *name = feature_name(FEATURE_INCOMPAT, bit);
-		int may = bit & rw_incompat ? 2 : bit & ro_incompat ? 1 : 0;
-
-		assert_int_equal(openable(bit, 0, 0, msg, sizeof(msg)), 2);
-		assert_string_equal(msg, "");
-		assert_int_equal(openable(0, bit, 0, msg, sizeof(msg)), may);
-		assert_true(may == 2 || strstr(msg, name ? name : "unknown incompatible"));
-		name = feature_name(FEATURE_RO_COMPAT, bit);
-		may = bit & rw_ro_compat ? 2 : 1;
-		assert_int_equal(openable(0, 0, bit, msg, sizeof(msg)), may);
-		assert_true(may == 2 || strstr(msg, name ? name : "unknown read-only-compatible"));
-	}
-}
-
-static void test_MD_2_message(void **state)
-{
-	struct super_info sb = default_image.sb;
-	char msg[200], tiny[8];
-
-	sb.feature_ro_compat |=
-		EXT4_FEATURE_RO_COMPAT_BIGALLOC | EXT4_FEATURE_RO_COMPAT_SHARED_BLOCKS;
-	sb.feature_incompat |= EXT4_FEATURE_INCOMPAT_INLINE_DATA;
-	assert_int_equal(super_check_features(&sb, true, msg, sizeof(msg)), -EROFS);
-	assert_non_null(strstr(msg, "bigalloc"));
-	assert_non_null(strstr(msg, "shared_blocks"));
-	assert_non_null(strstr(msg, "inline_data"));
-	assert_int_equal(super_check_features(&sb, true, tiny, sizeof(tiny)), -EROFS);
-	assert_int_equal(strlen(tiny), sizeof(tiny) - 1);
-	sb.feature_incompat |= 0x80000000;
-	assert_int_equal(super_check_features(&sb, false, msg, sizeof(msg)), -EOPNOTSUPP);
-	assert_non_null(strstr(msg, "0x80000000"));
-}
-
-static void test_revision(void **state)
-{
-	struct super_info sb = default_image.sb;
-	char msg[128];
-
-	sb.rev = 2;
-	assert_int_equal(super_check_features(&sb, true, msg, sizeof(msg)), -EROFS);
-	assert_int_equal(super_check_features(&sb, false, msg, sizeof(msg)), 0);
-	assert_int_equal(old_image.sb.inode_size, 128);
-	assert_int_equal(old_image.sb.first_ino, 11);
-	assert_int_equal(old_image.sb.want_extra_isize, 0);
-}
-
 static bool super_ok(void *arg)
 {
 	return super_csum_verify(arg);
@@ -413,6 +358,10 @@ static void test_fields(void **state)
 	assert_int_equal(sb->journal_inum, 8);
 	assert_int_equal(sb->log_groups_per_flex, 4);
 	assert_int_equal(big_image.sb.blocks_per_cluster, 4);
+	assert_int_equal(big_image.sb.cluster_size, 4096);
+	assert_int_equal(old_image.sb.inode_size, 128);
+	assert_int_equal(old_image.sb.first_ino, 11);
+	assert_int_equal(old_image.sb.want_extra_isize, 0);
 	s.s_state = cpu_to_le16(0x21);
 	s.s_def_resuid = cpu_to_le16(5);
 	s.s_def_resuid_hi = cpu_to_le16(1);
@@ -493,13 +442,11 @@ int main(void)
 		cmocka_unit_test(test_HD_1_groups),
 		cmocka_unit_test(test_HD_1_combined),
 		cmocka_unit_test(test_HD_1_clusters),
+		cmocka_unit_test(test_HD_1_with_features),
 		cmocka_unit_test(test_HD_1_too_many_groups),
 		cmocka_unit_test(test_HD_1_device_size),
 		cmocka_unit_test(test_HD_3_special_inode_numbers),
 		cmocka_unit_test(test_MD_6_pairs),
-		cmocka_unit_test(test_MD_2_every_bit),
-		cmocka_unit_test(test_MD_2_message),
-		cmocka_unit_test(test_revision),
 		cmocka_unit_test(test_superblock_checksum_covers_all),
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_MD_14_backups),
