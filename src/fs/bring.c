@@ -67,9 +67,12 @@ int volume_up(struct fs *fs, bool trust_counts)
 	err = space_create(v, trust_counts);
 	if (err)
 		goto out_pages;
-	err = icache_create(v, &ip);
+	err = map_cache_create(v, 0);
 	if (err)
 		goto out_space;
+	err = icache_create(v, &ip);
+	if (err)
+		goto out_maps;
 	icache_set_io_ops(v, &file_io_ops);
 	err = dir_init(v);
 	if (err)
@@ -77,6 +80,8 @@ int volume_up(struct fs *fs, bool trust_counts)
 	return 0;
 out_icache:
 	icache_destroy(v);
+out_maps:
+	map_cache_destroy(v);
 out_space:
 	space_destroy(v);
 out_pages:
@@ -94,6 +99,7 @@ void volume_down(struct fs *fs)
 
 	dir_fini(v);
 	icache_destroy(v);
+	map_cache_destroy(v);
 	space_destroy(v);
 	pages_down(v);
 	super_unpin(fs);

@@ -106,9 +106,9 @@ static int record_in_journal(struct fs *fs, const struct error_record *r)
 		return err;
 	err = buf_write_access(&h, v->super_buf);
 	if (!err) {
-		os_mutex_lock(&v->super_lock);
+		super_fields_lock(v);
 		record_into(volume_super(v), r);
-		os_mutex_unlock(&v->super_lock);
+		super_fields_unlock(v);
 		err = buf_dirty(&h, v->super_buf);
 	}
 	stop_err = handle_stop(&h);

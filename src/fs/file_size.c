@@ -15,10 +15,10 @@ static int large_file_mark(struct handle *h, struct volume *v)
 	err = buf_write_access(h, v->super_buf);
 	if (err)
 		return err;
-	os_mutex_lock(&v->super_lock);
+	super_fields_lock(v);
 	s->s_feature_ro_compat = cpu_to_le32(
 		le32_to_cpu(s->s_feature_ro_compat) | EXT4_FEATURE_RO_COMPAT_LARGE_FILE);
-	os_mutex_unlock(&v->super_lock);
+	super_fields_unlock(v);
 	return buf_dirty(h, v->super_buf);
 }
 

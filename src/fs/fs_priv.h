@@ -10,6 +10,17 @@ int super_pin(struct fs *fs);
 void super_unpin(struct fs *fs);
 int super_write_direct(struct fs *fs);
 pblk_t super_block_nr(const struct super_info *sb);
+/* Around a journaled change of fields: also keeps copies of the block whole (buf->lock). */
+static inline void super_fields_lock(struct volume *v)
+{
+	os_mutex_lock(&v->super_lock);
+	os_mutex_lock(&v->super_buf->lock);
+}
+static inline void super_fields_unlock(struct volume *v)
+{
+	os_mutex_unlock(&v->super_buf->lock);
+	os_mutex_unlock(&v->super_lock);
+}
 
 /* journal.c: finding, replaying and running the journal. */
 int fs_journal_attach(struct fs *fs);

@@ -83,6 +83,19 @@ static int runs_from_inode(struct volume *v, struct journal_run **runs, u32 *cou
 	return err;
 }
 
+/* The log's block numbers count the device's blocks; it begins behind the superblock. */
+static int external_run(struct fs *fs, u32 blocks, struct journal_run *run)
+{
+	u32 start = fs->volume.sb.block_size == 1024 ? 2 : 1;
+
+	if (blocks <= start) {
+		log_msg(&fs->volume.log, LOG_ERROR, "the external journal device is too small");
+		return ERR(EINVAL);
+	}
+	*run = (struct journal_run){start, blocks - start, start};
+	return 0;
+}
+
 /* JB-37: the device must be a journal device and name our uuid. */
 static int external_check(struct fs *fs, struct dev *dev, struct journal_run *run)
 {
@@ -104,13 +117,7 @@ static int external_check(struct fs *fs, struct dev *dev, struct journal_run *ru
 			"the given device is not this file system's external journal (its uuid "
 			"must be the one in the superblock)");
 	else
-		*run = (struct journal_run){0, (u32)(le32_to_cpu(s->s_blocks_count_lo)), 0};
-	if (!err) {
-		u32 start = v->sb.block_size == 1024 ? 2 : 1;
-
-		run->pblk = start;
-		run->len -= start;
-	}
+		err = external_run(fs, le32_to_cpu(s->s_blocks_count_lo), run);
 	os_free_pages(s, 1024);
 	return err;
 }

@@ -90,7 +90,10 @@ int fs_go_live(struct fs *fs)
 	int err;
 
 	fs->was_valid = v->sb.state & EXT4_STATE_VALID;
-	err = mark_mounted(fs);
+	/* MD-10: without the recover flag nobody may ever replay what the log holds. */
+	err = journal_is_dirty(v->journal) ? journal_discard(v->journal) : 0;
+	if (!err)
+		err = mark_mounted(fs);
 	if (err)
 		return err;
 	err = journal_run(v->journal);

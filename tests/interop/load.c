@@ -180,8 +180,12 @@ static ssize_t op_setxattr(const char *p, const char *q)
 {
 	char name[128];
 	uint32_t len = below(4) ? below(100) : below(2500);
+	struct node n;
 
 	xattr_name(name);
+	/* e2fsck 1.47.0 takes a fast symlink whose attribute lies in an EA inode for a damaged one. */
+	if (len > 100 && b->stat(p, &n) == 0 && S_ISLNK(n.mode))
+		len = 100;
 	memset(data, (int)below(256), len);
 	return b->setxattr(p, name, data, len, below(5) ? 0 : 1 + (int)below(2));
 }
