@@ -3,6 +3,7 @@
 #include "base/trace.h"
 #include "inode/inode_priv.h"
 
+#include <string.h>
 #include <sys/stat.h>
 
 static bool has_map(const struct inode *i)
@@ -65,6 +66,19 @@ int inode_truncate_blocks(struct inode *i)
 	return err ? err : stop_err;
 }
 
+static void symlink_clear(struct inode *i)
+{
+	os_mutex_lock(&i->raw_lock);
+	memset(i->f.i_block, 0, sizeof(i->f.i_block));
+	os_mutex_unlock(&i->raw_lock);
+}
+
+static void sizes_clear(struct inode *i)
+{
+	inode_set_size(i, 0);
+	inode_set_disk_size(i, 0);
+}
+
 /* Size 0 first, so that a crash from here on only has to go on deleting. */
 static int delete_begin(struct handle *h, struct inode *i)
 {
@@ -72,8 +86,11 @@ static int delete_begin(struct handle *h, struct inode *i)
 
 	if (err)
 		return err;
-	inode_set_size(i, 0);
-	inode_set_disk_size(i, 0);
+	if (inode_symlink_is_fast(i))
+		symlink_clear(i);
+	/* A slow symlink keeps its size while it has a block: the size tells it from a fast one. */
+	if (!inode_is(i, S_IFLNK))
+		sizes_clear(i);
 	return inode_dirty(h, i);
 }
 
@@ -87,6 +104,7 @@ static int delete_end(struct handle *h, struct inode *i)
 		err = orphan_remove(h, i);
 	if (err)
 		return err;
+	sizes_clear(i);
 	os_mutex_lock(&i->raw_lock);
 	i->f.dtime = (u32)max_of(os_clock_wall_coarse().sec, (s64)i->volume->sb.inodes_count + 1);
 	os_mutex_unlock(&i->raw_lock);
