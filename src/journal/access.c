@@ -264,14 +264,11 @@ static bool forget_locked(struct handle *h, struct buf *b)
 	return buf_test(b, BUF_FRESH) && !join_other(b, h->txn)->txn;
 }
 
-static int revoke(struct handle *h, pblk_t pblk)
+static void revoke(struct handle *h, pblk_t pblk, struct revoke_rec *r)
 {
 	struct journal *j = h->journal;
-	struct revoke_rec *r = revoke_rec_alloc(pblk);
 	bool added;
 
-	if (!r)
-		return fail(h, ERR(ENOMEM));
 	TRACE("revoke", h->txn->tid, pblk);
 	journal_lists_lock(j);
 	added = revoke_add_locked(j, h->txn->tid, r);
@@ -279,30 +276,42 @@ static int revoke(struct handle *h, pblk_t pblk)
 	ASSERT(!added || h->revoke_credits > 0);
 	if (added && h->revoke_credits > 0)
 		h->revoke_credits--;
+}
+
+/* The record comes first: without memory for it nothing has changed. */
+static int forget_journaled(struct handle *h, struct buf *b, pblk_t pblk)
+{
+	struct revoke_rec *r;
+	bool fresh = false;
+	int err = check_handle(h);
+
+	if (err)
+		return err;
+	r = revoke_rec_alloc(pblk);
+	if (!r)
+		return fail(h, ERR(ENOMEM));
+	if (b) {
+		os_mutex_lock(&b->lock);
+		fresh = forget_locked(h, b);
+		os_mutex_unlock(&b->lock);
+	}
+	if (fresh)
+		revoke_rec_free(r);
+	else
+		revoke(h, pblk, r);
 	return 0;
 }
 
 int journal_forget(struct handle *h, struct bcache *c, pblk_t pblk, struct buf *b)
 {
-	bool fresh = false;
 	int err = 0;
 
 	if (!b)
 		b = bcache_get(c, pblk, false);
-	if (!journal_exists(h->journal)) {
-		if (b)
-			nojournal_forget(h->journal, b);
-		buf_put(b);
-		return 0;
-	}
-	err = check_handle(h);
-	if (!err && b) {
-		os_mutex_lock(&b->lock);
-		fresh = forget_locked(h, b);
-		os_mutex_unlock(&b->lock);
-	}
-	if (!err && !fresh)
-		err = revoke(h, pblk);
+	if (journal_exists(h->journal))
+		err = forget_journaled(h, b, pblk);
+	else if (b)
+		nojournal_forget(h->journal, b);
 	buf_put(b);
 	return err;
 }

@@ -331,13 +331,19 @@ int group_set_blocks(struct handle *h, struct space *sp, struct group *g, u32 st
 }
 
 /* AL-21: a bit that is clear already makes the group unusable; nothing is counted twice. */
+int group_check_used(struct space *sp, struct group *g, u32 start, u32 len)
+{
+	ASSERT(os_mutex_held(&g->lock));
+	if (bits_weight(g->bbuf->data, start, len) != len)
+		return group_bad_locked(sp, g, GROUP_BAD_BLOCKS, -EUCLEAN, "block freed twice");
+	return 0;
+}
+
 int group_clear_blocks(struct handle *h, struct space *sp, struct group *g, u32 start, u32 len)
 {
 	struct ext4_group_desc *d = group_desc(sp, g);
 
-	ASSERT(os_mutex_held(&g->lock));
-	if (bits_weight(g->bbuf->data, start, len) != len)
-		return group_bad_locked(sp, g, GROUP_BAD_BLOCKS, -EUCLEAN, "block freed twice");
+	ASSERT(os_mutex_held(&g->lock) && bits_weight(g->bbuf->data, start, len) == len);
 	bits_clear(g->bbuf->data, start, len);
 	group_desc_set_free_clusters(sp->sb, d, g->free_blocks + len);
 	return group_dirty_blocks(h, sp, g);

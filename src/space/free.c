@@ -144,16 +144,27 @@ static void pend_unjournaled_locked(struct space *sp, struct group *g, struct pe
 	list_add_tail(&g->pending, &p->group_node);
 }
 
-static int clear_in_group(struct handle *h, struct space *sp, struct pending_free *p)
+/* All that can fail comes before the bits: an error means that nothing was freed. */
+static int clear_locked(struct handle *h, struct space *sp, struct pending_free *p, u32 flags)
+{
+	pblk_t pblk = group_first_block(sp, p->group->idx.nr) + p->start;
+	int err = group_write_blocks(h, sp, p->group);
+
+	if (!err)
+		err = group_check_used(sp, p->group, p->start, p->len);
+	if (!err && p->batch && flags & SPACE_METADATA)
+		err = journal_forget(h, sp->v->bcache, pblk, NULL);
+	return err ? err : group_clear_blocks(h, sp, p->group, p->start, p->len);
+}
+
+static int clear_in_group(struct handle *h, struct space *sp, struct pending_free *p, u32 flags)
 {
 	struct group *g = p->group;
 	struct free_batch *b = p->batch;
 	int err;
 
 	group_lock(g);
-	err = group_write_blocks(h, sp, g);
-	if (!err)
-		err = group_clear_blocks(h, sp, g, p->start, p->len);
+	err = clear_locked(h, sp, p, flags);
 	if (!err) {
 		counter_add(&sp->free_blocks, p->len);
 		counter_add(&sp->avail, p->len);
@@ -167,16 +178,7 @@ static int clear_in_group(struct handle *h, struct space *sp, struct pending_fre
 	return err;
 }
 
-static int forget_blocks(struct handle *h, struct volume *v, pblk_t pblk, u32 len)
-{
-	int err = 0;
-
-	for (u32 i = 0; i < len && !err; i++)
-		err = journal_forget(h, v->bcache, pblk + i, NULL);
-	return err;
-}
-
-/* A run inside one group. */
+/* A run inside one group; one block if it is metadata. */
 static int free_run(struct handle *h, struct volume *v, pblk_t pblk, u32 len, u32 flags)
 {
 	struct space *sp = v->space;
@@ -191,15 +193,17 @@ static int free_run(struct handle *h, struct volume *v, pblk_t pblk, u32 len, u3
 	p->batch = journal ? batch_get(h, sp) : NULL;
 	err = journal && !p->batch ? ERR(ENOMEM) : group_find(sp, block_group(sp, pblk), &p->group);
 	if (!err)
-		err = clear_in_group(h, sp, p);
+		err = clear_in_group(h, sp, p, flags);
 	if (err) {
 		os_free(p);
 		return err;
 	}
+	if (journal)
+		return 0;
+	/* JB-43: nobody can have the blocks before their last write home has ended. */
 	if (flags & SPACE_METADATA)
-		err = forget_blocks(h, v, pblk, len);
-	if (!journal)
-		release(sp, p, true);
+		err = journal_forget(h, v->bcache, pblk, NULL);
+	release(sp, p, true);
 	return err;
 }
 
@@ -217,6 +221,8 @@ int space_free(struct handle *h, struct volume *v, ino_nr owner, pblk_t pblk, u3
 	TRACE("space_free", pblk, len);
 	for (; len && !err; pblk += n, len -= n) {
 		n = min_of(len, sp->blocks_per_group - block_bit(sp, pblk));
+		if (flags & SPACE_METADATA)
+			n = 1; /* forgotten and freed together, or not at all */
 		err = free_run(h, v, pblk, n, flags);
 	}
 	return err;

@@ -84,7 +84,10 @@ u32 space_free_credits(struct volume *v, u32 len);
 int space_alloc(struct handle *h, struct volume *v, const struct alloc_request *req,
 	struct alloc_result *out);
 bool space_retry(struct volume *v, unsigned *attempts);
-/* Frees [pblk, pblk+len). SPACE_METADATA: each block is forgotten and revoked (JB-15). */
+/*
+ * Frees [pblk, pblk+len). SPACE_METADATA: each block is forgotten and revoked (JB-15). After an
+ * error a prefix may have been freed; of one block, or a run inside one group, all or nothing.
+ */
 int space_free(struct handle *h, struct volume *v, ino_nr owner, pblk_t pblk, u32 len, u32 flags);
 
 /* Promises blocks to delayed data (AL-18). ENOSPC here, never later. */

@@ -159,6 +159,7 @@ int group_dirty_blocks(struct handle *h, struct space *sp, struct group *g);
 int group_dirty_inodes(struct handle *h, struct space *sp, struct group *g);
 bool group_uninit(const struct space *sp, const struct group *g, u16 flag);
 int group_set_blocks(struct handle *h, struct space *sp, struct group *g, u32 start, u32 len);
+int group_check_used(struct space *sp, struct group *g, u32 start, u32 len);
 int group_clear_blocks(struct handle *h, struct space *sp, struct group *g, u32 start, u32 len);
 
 /* zoneload.c */

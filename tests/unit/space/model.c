@@ -70,7 +70,8 @@ void model_read(struct model *m, struct fixture *f)
 	char *out = fixture_run(f, "dumpe2fs %s"), *save = NULL;
 
 	*m = (struct model){.blocks = header_value(out, "\nBlock count:"),
-		.inodes = (u32)header_value(out, "\nInode count:")};
+		.inodes = (u32)header_value(out, "\nInode count:"),
+		.overhead = header_value(out, "\nOverhead clusters:")};
 	m->block = malloc(m->blocks);
 	m->inode = malloc(m->inodes + 1ull);
 	memset(m->block, 1, m->blocks);

@@ -7,7 +7,7 @@
 struct model {
 	u8 *block; /* 0 free, 1 used, 2 freed but not committed */
 	u8 *inode; /* by number; 0 free, 1 used */
-	u64 blocks, free_blocks;
+	u64 blocks, free_blocks, overhead;
 	u32 inodes, free_inodes, dirs;
 };
 

@@ -46,6 +46,10 @@ static const struct shape shapes[] = {
 		128ull << 20},
 	{"no checksums", "-b 4096 -g 4096 -O ^metadata_csum,^uninit_bg,^has_journal,^orphan_file",
 		128ull << 20},
+	{"sparse_super2",
+		"-b 1024 -E num_backup_sb=2 -O "
+		"sparse_super2,^sparse_super,^has_journal,^resize_inode",
+		64ull << 20},
 	{"no sparse_super", "-b 1024 -O ^sparse_super,^resize_inode,^has_journal", 64ull << 20},
 };
 
@@ -148,6 +152,7 @@ static void run_shape(const struct shape *s)
 	assert_int_equal(before.free_blocks, r->m.free_blocks);
 	assert_int_equal(before.free_inodes, r->m.free_inodes);
 	assert_int_equal(before.dirs, r->m.dirs);
+	assert_int_equal(before.overhead, r->m.overhead); /* MD-13 */
 	for (int i = 0; i < STEPS; i++)
 		step(r);
 	space_counts(&r->f.v, &now);
