@@ -20,11 +20,10 @@
 #include "options.h"
 
 struct node;
-struct handle;
 
 enum { SHARD_COUNT = 64, SHARD_BUCKETS_MIN = 64 };
 
-/* Locks rank node shard before nothing: no call into the library is made under one. */
+/* No call into the library is made under its lock. */
 struct node_shard {
 	pthread_mutex_t lock;
 	struct node **buckets; /* lock */
