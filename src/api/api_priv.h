@@ -44,4 +44,13 @@ int api_check(const struct inode *i);
 /* Resolves one symlink-free step; used by path.c. */
 int api_lookup(struct inode *dir, const struct cred *cred, struct name name, struct inode **out);
 
+struct last_name {
+	struct uext4_inode *dir; /* one reference */
+	char name[256];		 /* may be "." or ".." */
+	bool slash;		 /* the path ends in one: only a directory can be meant */
+};
+/* Everything but the last component. -EEXIST for "/". follow: open(2)'s walk to a new file. */
+int api_resolve_last(struct uext4_fs *fs, struct uext4_inode *at, const char *path,
+	const struct uext4_cred *cred, bool follow, struct last_name *out);
+
 #endif

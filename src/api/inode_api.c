@@ -16,7 +16,11 @@ int uext4_inode_get(struct uext4_fs *fs, uint64_t ino, struct uext4_inode **out)
 		return ERR(EINVAL);
 	if (ino > v->sb.inodes_count)
 		return ERR(EINVAL);
-	err = inode_get(v, (ino_nr)ino, &i);
+	err = space_inode_in_use(v, (ino_nr)ino);
+	if (err == 0)
+		return -ESTALE; /* never read: its table block may not even be initialised */
+	if (err > 0)
+		err = inode_get(v, (ino_nr)ino, &i);
 	if (!err)
 		*out = from_inode(i);
 	return err;
@@ -131,11 +135,7 @@ int uext4_access(struct uext4_inode *inode, const struct uext4_cred *cred, int m
 
 int api_lookup(struct inode *dir, const struct cred *cred, struct name name, struct inode **out)
 {
-	ino_nr ino;
-	u8 type;
-	int err = dir_lookup(dir, cred, name, &ino, &type);
-
-	return err ? err : inode_get(dir->volume, ino, out);
+	return dir_lookup_inode(dir, cred, name, out);
 }
 
 int uext4_lookup(struct uext4_inode *dir, const struct uext4_cred *cred, const char *name,
@@ -155,12 +155,10 @@ int uext4_lookup(struct uext4_inode *dir, const struct uext4_cred *cred, const c
 
 int uext4_parent(struct uext4_inode *dir, struct uext4_inode **out)
 {
+	const struct cred any = {.privileged = true};
 	struct inode *i;
-	ino_nr ino;
-	int err = dir_parent(to_inode(dir), &ino);
+	int err = dir_lookup_inode(to_inode(dir), &any, (struct name){"..", 2}, &i);
 
-	if (!err)
-		err = inode_get(to_inode(dir)->volume, ino, &i);
 	if (!err)
 		*out = from_inode(i);
 	return err;

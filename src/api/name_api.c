@@ -22,10 +22,19 @@ static int create_in(struct inode *dir, const struct uext4_cred *cred, const cha
 
 static struct create_request request_of(const struct uext4_create *req)
 {
-	return (struct create_request){.mode = req->mode,
+	u32 type = req->mode & S_IFMT ? req->mode & S_IFMT : S_IFREG; /* as mknod(2) */
+
+	return (struct create_request){.mode = type | (req->mode & 07777),
 		.umask = req->umask,
 		.rdev_major = req->rdev_major,
 		.rdev_minor = req->rdev_minor};
+}
+
+/* Symbolic links have a call of their own. */
+static bool type_ok(u32 mode)
+{
+	return S_ISREG(mode) || S_ISDIR(mode) || S_ISCHR(mode) || S_ISBLK(mode) || S_ISFIFO(mode) ||
+	       S_ISSOCK(mode);
 }
 
 int uext4_create(struct uext4_inode *dir, const struct uext4_cred *cred, const char *name,
@@ -33,7 +42,7 @@ int uext4_create(struct uext4_inode *dir, const struct uext4_cred *cred, const c
 {
 	struct create_request r = request_of(req);
 
-	if (S_ISLNK(req->mode))
+	if (!type_ok(r.mode))
 		return ERR(EINVAL);
 	return create_in(to_inode(dir), cred, name, &r, out);
 }

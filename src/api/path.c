@@ -95,28 +95,10 @@ static bool walk_at_end(const struct walk *w)
 	return w->next[strspn(w->next, "/")] == 0;
 }
 
-static int walk_dotdot(struct walk *w, struct inode **out)
-{
-	ino_nr parent;
-	int err = dir_parent(w->dir, &parent);
-
-	return err ? err : inode_get(w->volume, parent, out);
-}
-
+/* "." and ".." ask for search permission like any other name. */
 static int walk_lookup(struct walk *w, struct inode **out)
 {
-	struct name n = {w->last, (u32)strlen(w->last)};
-
-	if (!inode_is(w->dir, S_IFDIR))
-		return ERR(ENOTDIR);
-	if (strcmp(w->last, ".") == 0) {
-		inode_hold(w->dir);
-		*out = w->dir;
-		return 0;
-	}
-	if (strcmp(w->last, "..") == 0)
-		return walk_dotdot(w, out);
-	return api_lookup(w->dir, w->cred, n, out);
+	return api_lookup(w->dir, w->cred, (struct name){w->last, (u32)strlen(w->last)}, out);
 }
 
 /* Puts the target in front of what is left. Takes the reference to link. */
@@ -141,9 +123,9 @@ static int walk_follow(struct walk *w, struct inode *link)
 	}
 	n = inode_readlink(link, joined, size);
 	inode_put(link);
-	if (n < 0) {
+	if (n <= 0) {
 		os_free(joined);
-		return (int)n;
+		return n ? (int)n : ERR(ENOENT);
 	}
 	memcpy(joined + min_of((size_t)n, size), w->next, tail);
 	os_free(w->rest);
@@ -224,8 +206,30 @@ static int walk_to_parent(struct walk *w)
 	return more ? more : ERR(EEXIST); /* "/" names no component */
 }
 
-int uext4_resolve_parent(struct uext4_fs *fs, struct uext4_inode *at, const char *path,
-	const struct uext4_cred *cred, struct uext4_inode **dir, char *name)
+/* As open(2) with O_CREAT: a symlink in the last place leads to where a new file would go. */
+static int walk_to_new(struct walk *w)
+{
+	struct inode *i;
+	int err;
+
+	for (;;) {
+		err = walk_to_parent(w);
+		if (!err)
+			err = walk_lookup(w, &i);
+		if (err)
+			return err == -ENOENT && walk_at_end(w) ? 0 : err;
+		if (!inode_is(i, S_IFLNK)) {
+			inode_put(i);
+			return 0;
+		}
+		err = walk_follow(w, i);
+		if (err)
+			return err;
+	}
+}
+
+int api_resolve_last(struct uext4_fs *fs, struct uext4_inode *at, const char *path,
+	const struct uext4_cred *cred, bool follow, struct last_name *out)
 {
 	struct cred c = cred_from(cred);
 	struct walk w;
@@ -233,14 +237,30 @@ int uext4_resolve_parent(struct uext4_fs *fs, struct uext4_inode *at, const char
 
 	if (err)
 		return err;
-	err = walk_to_parent(&w);
-	if (!err && (strcmp(w.last, ".") == 0 || strcmp(w.last, "..") == 0))
-		err = ERR(EINVAL);
+	err = follow ? walk_to_new(&w) : walk_to_parent(&w);
 	if (!err) {
-		memcpy(name, w.last, strlen(w.last) + 1);
-		*dir = from_inode(w.dir);
+		memcpy(out->name, w.last, strlen(w.last) + 1);
+		out->dir = from_inode(w.dir);
+		out->slash = w.must_be_dir;
 		w.dir = NULL;
 	}
 	walk_fini(&w);
 	return err;
+}
+
+int uext4_resolve_parent(struct uext4_fs *fs, struct uext4_inode *at, const char *path,
+	const struct uext4_cred *cred, struct uext4_inode **dir, char *name)
+{
+	struct last_name last;
+	int err = api_resolve_last(fs, at, path, cred, false, &last);
+
+	if (err)
+		return err;
+	if (strcmp(last.name, ".") == 0 || strcmp(last.name, "..") == 0) {
+		uext4_inode_put(last.dir);
+		return ERR(EINVAL);
+	}
+	strcpy(name, last.name);
+	*dir = last.dir;
+	return 0;
 }

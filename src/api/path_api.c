@@ -23,14 +23,30 @@ static int open_created(
 	return uext4_file_open(i, &trusted, flags & ~O_TRUNC, out);
 }
 
+/* A name in front of a slash that is to be something else than a directory. */
+static int slash_error(struct last_name *l, const struct uext4_cred *cred)
+{
+	struct uext4_inode *i;
+	int err = uext4_lookup(l->dir, cred, l->name, &i);
+
+	if (!err)
+		uext4_inode_put(i);
+	return err ? err : ERR(EEXIST);
+}
+
 /* -EEXIST when the name is there: then it is opened by a full walk, which follows symlinks. */
 static int create_and_open(struct uext4_fs *fs, struct uext4_inode *at, const char *path, int flags,
 	u32 mode, const struct uext4_cred *cred, struct uext4_file **out)
 {
 	struct uext4_create req = {.mode = S_IFREG | (mode & 07777)};
 	struct uext4_inode *i;
-	int err = uext4_mknodat(fs, at, path, cred, &req, &i);
+	struct last_name l;
+	int err = api_resolve_last(fs, at, path, cred, !(flags & (O_EXCL | O_NOFOLLOW)), &l);
 
+	if (err)
+		return err;
+	err = l.slash ? ERR(EISDIR) : uext4_create(l.dir, cred, l.name, &req, &i);
+	uext4_inode_put(l.dir);
 	if (err)
 		return err;
 	err = open_created(i, flags, cred, out);
@@ -38,18 +54,22 @@ static int create_and_open(struct uext4_fs *fs, struct uext4_inode *at, const ch
 	return err;
 }
 
+/* With O_CREAT, a name that was there and then is not was removed by someone: start over. */
 int uext4_openat(struct uext4_fs *fs, struct uext4_inode *at, const char *path, int flags,
 	uint32_t mode, const struct uext4_cred *cred, struct uext4_file **out)
 {
 	struct uext4_inode *i;
 	int err;
 
-	if (flags & O_CREAT) {
-		err = create_and_open(fs, at, path, flags, mode, cred, out);
-		if (err != -EEXIST || flags & O_EXCL)
-			return err;
-	}
-	err = uext4_resolve(fs, at, path, flags & O_NOFOLLOW ? UEXT4_NOFOLLOW : 0, cred, &i);
+	do {
+		if (flags & O_CREAT) {
+			err = create_and_open(fs, at, path, flags, mode, cred, out);
+			if (err != -EEXIST || flags & O_EXCL)
+				return err;
+		}
+		err = uext4_resolve(
+			fs, at, path, flags & O_NOFOLLOW ? UEXT4_NOFOLLOW : 0, cred, &i);
+	} while (err == -ENOENT && flags & O_CREAT);
 	if (err)
 		return err;
 	err = open_existing(i, flags, cred, out);
@@ -73,14 +93,16 @@ int uext4_statat(struct uext4_fs *fs, struct uext4_inode *at, const char *path, 
 int uext4_mknodat(struct uext4_fs *fs, struct uext4_inode *at, const char *path,
 	const struct uext4_cred *cred, const struct uext4_create *req, struct uext4_inode **out)
 {
-	struct uext4_inode *dir;
-	char name[256];
-	int err = uext4_resolve_parent(fs, at, path, cred, &dir, name);
+	struct last_name l;
+	int err = api_resolve_last(fs, at, path, cred, false, &l);
 
 	if (err)
 		return err;
-	err = uext4_create(dir, cred, name, req, out);
-	uext4_inode_put(dir);
+	if (l.slash && !S_ISDIR(req->mode))
+		err = slash_error(&l, cred);
+	else
+		err = uext4_create(l.dir, cred, l.name, req, out);
+	uext4_inode_put(l.dir);
 	return err;
 }
 
@@ -95,31 +117,42 @@ int uext4_mkdirat(struct uext4_fs *fs, struct uext4_inode *at, const char *path,
 int uext4_symlinkat(struct uext4_fs *fs, const char *target, struct uext4_inode *at,
 	const char *path, const struct uext4_cred *cred)
 {
-	struct uext4_inode *dir;
-	char name[256];
-	int err = uext4_resolve_parent(fs, at, path, cred, &dir, name);
+	struct last_name l;
+	int err = api_resolve_last(fs, at, path, cred, false, &l);
 
 	if (err)
 		return err;
-	err = uext4_symlink(dir, cred, name, target, NULL);
-	uext4_inode_put(dir);
+	err = l.slash ? slash_error(&l, cred) : uext4_symlink(l.dir, cred, l.name, target, NULL);
+	uext4_inode_put(l.dir);
 	return err;
 }
 
 int uext4_linkat(struct uext4_fs *fs, struct uext4_inode *from_at, const char *from,
 	struct uext4_inode *to_at, const char *to, const struct uext4_cred *cred)
 {
-	struct uext4_inode *dir, *i;
-	char name[256];
+	struct uext4_inode *i;
+	struct last_name l;
 	int err = uext4_resolve(fs, from_at, from, UEXT4_NOFOLLOW, cred, &i);
 
 	if (err)
 		return err;
-	err = uext4_resolve_parent(fs, to_at, to, cred, &dir, name);
+	err = api_resolve_last(fs, to_at, to, cred, false, &l);
 	if (!err) {
-		err = uext4_link(i, cred, dir, name);
-		uext4_inode_put(dir);
+		err = l.slash ? slash_error(&l, cred) : uext4_link(i, cred, l.dir, l.name);
+		uext4_inode_put(l.dir);
 	}
+	uext4_inode_put(i);
+	return err;
+}
+
+static int unlink_with_slash(struct last_name *l, const struct uext4_cred *cred)
+{
+	struct uext4_inode *i;
+	int err = uext4_lookup(l->dir, cred, l->name, &i);
+
+	if (err)
+		return err;
+	err = inode_is(to_inode(i), S_IFDIR) ? ERR(EISDIR) : ERR(ENOTDIR);
 	uext4_inode_put(i);
 	return err;
 }
@@ -127,31 +160,57 @@ int uext4_linkat(struct uext4_fs *fs, struct uext4_inode *from_at, const char *f
 int uext4_unlinkat(struct uext4_fs *fs, struct uext4_inode *at, const char *path, int flags,
 	const struct uext4_cred *cred)
 {
-	struct uext4_inode *dir;
-	char name[256];
-	int err = uext4_resolve_parent(fs, at, path, cred, &dir, name);
+	struct last_name l;
+	int err = api_resolve_last(fs, at, path, cred, false, &l);
+
+	if (err == -EEXIST) /* the root */
+		return flags & AT_REMOVEDIR ? ERR(EBUSY) : ERR(EISDIR);
+	if (err)
+		return err;
+	if (flags & AT_REMOVEDIR)
+		err = uext4_rmdir(l.dir, cred, l.name);
+	else
+		err = l.slash ? unlink_with_slash(&l, cred) : uext4_unlink(l.dir, cred, l.name);
+	uext4_inode_put(l.dir);
+	return err;
+}
+
+/* rename(2) takes a slash behind either name only if it moves a directory. */
+static int rename_slash_check(struct last_name *from, const struct uext4_cred *cred)
+{
+	struct uext4_inode *i;
+	int err = uext4_lookup(from->dir, cred, from->name, &i);
 
 	if (err)
 		return err;
-	err = flags & AT_REMOVEDIR ? uext4_rmdir(dir, cred, name) : uext4_unlink(dir, cred, name);
-	uext4_inode_put(dir);
+	err = inode_is(to_inode(i), S_IFDIR) ? 0 : ERR(ENOTDIR);
+	uext4_inode_put(i);
 	return err;
+}
+
+static int rename_last(
+	struct last_name *from, struct last_name *to, unsigned flags, const struct uext4_cred *cred)
+{
+	int err = from->slash || to->slash ? rename_slash_check(from, cred) : 0;
+
+	return err ? err : uext4_rename(from->dir, from->name, to->dir, to->name, cred, flags);
 }
 
 int uext4_renameat(struct uext4_fs *fs, struct uext4_inode *from_at, const char *from,
 	struct uext4_inode *to_at, const char *to, unsigned flags, const struct uext4_cred *cred)
 {
-	struct uext4_inode *from_dir, *to_dir;
-	char from_name[256], to_name[256];
-	int err = uext4_resolve_parent(fs, from_at, from, cred, &from_dir, from_name);
+	struct last_name lf, lt;
+	int err = api_resolve_last(fs, from_at, from, cred, false, &lf);
 
 	if (err)
-		return err;
-	err = uext4_resolve_parent(fs, to_at, to, cred, &to_dir, to_name);
+		return err == -EEXIST ? ERR(EBUSY) : err; /* the root */
+	err = api_resolve_last(fs, to_at, to, cred, false, &lt);
 	if (!err) {
-		err = uext4_rename(from_dir, from_name, to_dir, to_name, cred, flags);
-		uext4_inode_put(to_dir);
+		err = rename_last(&lf, &lt, flags, cred);
+		uext4_inode_put(lt.dir);
+	} else if (err == -EEXIST) {
+		err = ERR(EBUSY);
 	}
-	uext4_inode_put(from_dir);
+	uext4_inode_put(lf.dir);
 	return err;
 }

@@ -1,19 +1,9 @@
 /* New names: files, directories, symlinks, devices, hard links, unnamed files. */
 #include "base/err.h"
-#include "base/hash.h"
 #include "dir/dir_priv.h"
 
 #include <string.h>
 #include <sys/stat.h>
-
-static u32 name_spread(struct name n)
-{
-	u64 h = n.len;
-
-	for (u32 k = 0; k < n.len; k++)
-		h = hash_u64(h ^ (u8)n.s[k]);
-	return (u32)h;
-}
 
 static u32 create_credits(const struct inode *dir, u32 mode)
 {
@@ -29,6 +19,7 @@ static int fill(
 {
 	int err;
 
+	i->map.alloc_flags = dir->map.alloc_flags;
 	if (S_ISDIR(req->mode))
 		return dir_make_empty(h, i, dir->ino);
 	if (!S_ISLNK(req->mode))
@@ -119,7 +110,7 @@ static int create_attempt(struct inode *dir, const struct cred *cred, struct nam
 	os_rwsem_lock(&dir->lock);
 	err = create_check(dir, cred, name, req->mode);
 	if (!err) {
-		dir->map.alloc_flags = cred->privileged ? SPACE_ROOT : 0;
+		dir_spend_as(dir, cred);
 		err = create_once(dir, cred, name, req, out);
 	}
 	os_rwsem_unlock(&dir->lock);
@@ -163,13 +154,11 @@ static int tmpfile_once(struct inode *dir, const struct cred *cred,
 	return handle_finish(&h, err);
 }
 
-int dir_tmpfile(struct inode *dir, const struct cred *cred, const struct create_request *req,
-	struct inode **out)
+static int tmpfile_attempt(struct inode *dir, const struct cred *cred,
+	const struct create_request *req, struct inode **out)
 {
 	int err;
 
-	if (!S_ISREG(req->mode))
-		return ERR(EINVAL);
 	*out = NULL;
 	os_rwsem_lock(&dir->lock);
 	err = dir_change_check(dir, cred);
@@ -178,6 +167,20 @@ int dir_tmpfile(struct inode *dir, const struct cred *cred, const struct create_
 	os_rwsem_unlock(&dir->lock);
 	if (err && *out)
 		inode_put(*out);
+	return err;
+}
+
+int dir_tmpfile(struct inode *dir, const struct cred *cred, const struct create_request *req,
+	struct inode **out)
+{
+	unsigned attempts = 0;
+	int err;
+
+	if (!S_ISREG(req->mode))
+		return ERR(EINVAL);
+	do {
+		err = tmpfile_attempt(dir, cred, req, out);
+	} while (err == -ENOSPC && space_retry(dir->volume, &attempts));
 	return err;
 }
 
@@ -208,6 +211,7 @@ static int link_in(struct handle *h, struct inode *dir, struct name name, struct
 		os_mutex_unlock(&i->raw_lock);
 		return err;
 	}
+	atomic_and(&i->state, ~(u32)INODE_TMPFILE); /* that right is for its first name only */
 	if (unnamed)
 		err = orphan_remove(h, i);
 	if (!err)
@@ -232,6 +236,7 @@ static int link_attempt(
 	}
 	os_rwsem_lock_nested(&i->lock, 2);
 	err = link_check(dir, i);
+	dir_spend_as(dir, cred);
 	if (!err)
 		err = handle_start(dir->volume->journal, &h,
 			dir_add_credits(dir) + ORPHAN_CREDITS + 2 * INODE_DIRTY_CREDITS, 0);

@@ -22,6 +22,9 @@ struct name {
 
 /* -ENOENT, or the inode number and DT_-like file type (EXT4_FT_*, 0 unknown). */
 int dir_lookup(struct inode *dir, const struct cred *cred, struct name name, ino_nr *ino, u8 *type);
+/* The same with a reference to the inode, which can't be deleted in between. */
+int dir_lookup_inode(
+	struct inode *dir, const struct cred *cred, struct name name, struct inode **out);
 
 /*
  * Calls emit for entries after *cookie (0 = start, "." and ".." included) until it returns
@@ -56,7 +59,7 @@ void dir_set_replace_hook(struct volume *v, void (*hook)(struct inode *moved));
 
 int dir_init(struct volume *v); /* per volume: rename lock */
 void dir_fini(struct volume *v);
-/* Parent number from "..". */
+/* Parent number from ".."; -ENOENT for a removed directory. */
 int dir_parent(struct inode *dir, ino_nr *parent);
 
 #endif

@@ -87,6 +87,7 @@ struct dx_path {
 	u32 depth;  /* frames in use, >= 1 */
 	u8 version; /* effective hash version, signedness included (DR-5) */
 	u32 hash;   /* what was looked for */
+	u32 steps;  /* from leaf to leaf since dx_open */
 };
 
 u32 frame_count(const struct dx_frame *f);
@@ -126,6 +127,8 @@ int dir_replace(struct handle *h, struct inode *dir, const struct dir_slot *s, i
 enum { DIR_REMOVE_CREDITS = 1 };
 /* First block of a new directory. */
 int dir_make_empty(struct handle *h, struct inode *dir, ino_nr parent);
+/* Before a move: ".." of dir is what it must be. dir->lock held. */
+int dir_parent_check(struct inode *dir, ino_nr parent);
 int dir_set_parent(struct handle *h, struct inode *dir, ino_nr parent);
 bool dir_is_empty(struct inode *dir);
 u8 dir_type_of(const struct inode *i);
@@ -137,11 +140,14 @@ ino_nr inline_parent(struct inode *dir);
 
 /* --- name.c: what the operations share --- */
 bool name_is_dots(struct name n);
+u32 name_spread(struct name n); /* our own hash of it, not of the format */
 /* Write permission, live directory, not read-only; under dir->lock. */
 int dir_change_check(struct inode *dir, const struct cred *cred);
 /* May the entry of victim be removed from dir? Directory or not as want_dir says. */
 int dir_victim_check(
 	struct inode *dir, struct inode *victim, const struct cred *cred, bool want_dir);
+/* Before blocks are added to dir: may they come from the reserved ones? */
+void dir_spend_as(struct inode *dir, const struct cred *cred);
 void dir_touched(struct inode *dir);
 /* Stops h; the first of the two errors. */
 int handle_finish(struct handle *h, int err);

@@ -68,21 +68,34 @@ static int find_indexed(struct inode *dir, struct name name, struct dir_slot *ou
 	return err;
 }
 
+static bool is_node(struct inode *dir, lblk_t lblk)
+{
+	struct buf *b;
+
+	if (dir_block_read(dir, lblk, &dir_node_type, &b))
+		return false;
+	buf_put(b);
+	return true;
+}
+
 /*
- * A damaged index still leaves the names readable one by one (DR-12): leaves
- * are told from nodes by their shape.
+ * A damaged index still leaves the names readable one by one (DR-12). A name that may lie
+ * in a block that can't be read is not said to be absent.
  */
 static int find_despite_index(struct inode *dir, struct name name, struct dir_slot *out)
 {
 	lblk_t count = dir_block_count(dir);
+	int failed = 0;
 
 	for (lblk_t k = 1; k < count; k++) {
 		int err = find_in_block(dir, k, name, out);
 
 		if (err == 0)
 			return 0;
+		if (err != -ENOENT && !is_node(dir, k))
+			failed = err;
 	}
-	return -ENOENT;
+	return failed ? failed : -ENOENT;
 }
 
 int dir_find(struct inode *dir, struct name name, struct dir_slot *out)
@@ -90,6 +103,12 @@ int dir_find(struct inode *dir, struct name name, struct dir_slot *out)
 	int err;
 
 	out->b = NULL;
+	if (dir->f.links == 0)
+		return -ENOENT; /* removed, but still referenced: it has no blocks */
+	if (dir->f.flags & EXT4_INLINE_DATA_FL)
+		return ERR(EROFS); /* only changes look here, and these are read-only (MD-26) */
+	if (dir_block_count(dir) == 0)
+		return dir_corrupt(dir, 0, "the directory is empty of blocks");
 	if (!dir_is_indexed(dir) || dir->f.flags & EXT4_CASEFOLD_FL)
 		return find_linear(dir, name, out);
 	err = find_indexed(dir, name, out);
@@ -237,48 +256,109 @@ int dir_set_parent(struct handle *h, struct inode *dir, ino_nr parent)
 	return err;
 }
 
-int dir_parent(struct inode *dir, ino_nr *parent)
+static int parent_locked(struct inode *dir, ino_nr *parent)
 {
 	struct ext4_dirent *e;
 	struct buf *b;
-	int err = 0;
+	int err;
+
+	if (dir->f.links == 0)
+		return -ENOENT;
+	if (dir->f.flags & EXT4_INLINE_DATA_FL) {
+		*parent = inline_parent(dir);
+		return 0;
+	}
+	err = dotdot_open(dir, &b, &e);
+	if (err)
+		return err;
+	*parent = le32_to_cpu(e->inode);
+	buf_put(b);
+	return 0;
+}
+
+int dir_parent_check(struct inode *dir, ino_nr parent)
+{
+	ino_nr found;
+	int err = parent_locked(dir, &found);
+
+	if (!err && found != parent)
+		err = dir_corrupt(dir, 0, "\"..\" names another directory than its parent");
+	return err;
+}
+
+int dir_parent(struct inode *dir, ino_nr *parent)
+{
+	int err;
 
 	if (!inode_is(dir, S_IFDIR))
 		return ERR(ENOTDIR);
 	os_rwsem_lock_shared_nested(&dir->lock, 0);
-	if (dir->f.flags & EXT4_INLINE_DATA_FL) {
-		*parent = inline_parent(dir);
-	} else {
-		err = dotdot_open(dir, &b, &e);
-		if (!err) {
-			*parent = le32_to_cpu(e->inode);
-			buf_put(b);
-		}
-	}
+	err = parent_locked(dir, parent);
 	os_rwsem_unlock_shared(&dir->lock);
 	return err;
 }
 
-int dir_lookup(struct inode *dir, const struct cred *cred, struct name name, ino_nr *ino, u8 *type)
+static int lookup_dots(struct inode *dir, struct name name, ino_nr *ino, u8 *type)
+{
+	*type = EXT4_FT_DIR;
+	*ino = dir->ino;
+	return name.len == 1 ? 0 : parent_locked(dir, ino);
+}
+
+static int lookup_locked(
+	struct inode *dir, const struct cred *cred, struct name name, ino_nr *ino, u8 *type)
 {
 	struct dir_slot s = {0};
-	int err = volume_check(dir->volume);
+	int err = inode_permission(dir, cred, PERM_EXEC);
 
 	if (err)
 		return err;
-	if (!inode_is(dir, S_IFDIR))
-		return ERR(ENOTDIR);
-	os_rwsem_lock_shared(&dir->lock);
-	err = inode_permission(dir, cred, PERM_EXEC);
-	if (!err && dir->f.flags & EXT4_INLINE_DATA_FL)
-		err = inline_find(dir, name, ino, type);
-	else if (!err)
-		err = dir_find(dir, name, &s);
-	if (!err && s.b) {
-		*ino = le32_to_cpu(slot_entry(&s)->inode);
-		*type = slot_entry(&s)->file_type;
-	}
+	if (name_is_dots(name))
+		return lookup_dots(dir, name, ino, type);
+	if (dir->f.flags & EXT4_INLINE_DATA_FL)
+		return inline_find(dir, name, ino, type);
+	err = dir_find(dir, name, &s);
+	if (err)
+		return err;
+	*ino = le32_to_cpu(slot_entry(&s)->inode);
+	*type = slot_entry(&s)->file_type;
 	slot_put(&s);
+	return 0;
+}
+
+static int lookup_check(const struct inode *dir)
+{
+	int err = volume_check(dir->volume);
+
+	return !err && !inode_is(dir, S_IFDIR) ? ERR(ENOTDIR) : err;
+}
+
+int dir_lookup(struct inode *dir, const struct cred *cred, struct name name, ino_nr *ino, u8 *type)
+{
+	int err = lookup_check(dir);
+
+	if (err)
+		return err;
+	os_rwsem_lock_shared(&dir->lock);
+	err = lookup_locked(dir, cred, name, ino, type);
+	os_rwsem_unlock_shared(&dir->lock);
+	return err;
+}
+
+/* Under the lock the name can't go, so neither can its inode: the number is not yet another's. */
+int dir_lookup_inode(
+	struct inode *dir, const struct cred *cred, struct name name, struct inode **out)
+{
+	ino_nr ino;
+	u8 type;
+	int err = lookup_check(dir);
+
+	if (err)
+		return err;
+	os_rwsem_lock_shared(&dir->lock);
+	err = lookup_locked(dir, cred, name, &ino, &type);
+	if (!err)
+		err = inode_get(dir->volume, ino, out);
 	os_rwsem_unlock_shared(&dir->lock);
 	return err;
 }

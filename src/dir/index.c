@@ -73,6 +73,7 @@ int dx_open(struct inode *dir, struct dx_path *p)
 	if (err)
 		return err;
 	p->depth = 1;
+	p->steps = 0;
 	f->lblk = 0;
 	f->at = 0;
 	f->entries = (struct ext4_dx_entry *)(f->b->data + EXT4_DX_ROOT_COUNT_OFFSET);
@@ -165,6 +166,9 @@ int dx_next(struct inode *dir, struct dx_path *p, u32 *hash)
 {
 	u32 levels = dx_levels(p), k = p->depth;
 
+	/* DR-7: a leaf has one place in the index, so there are fewer steps than blocks. */
+	if (p->steps++ >= dir_block_count(dir))
+		return dir_corrupt(dir, 0, "the index names a block more than once");
 	while (k > 0 && p->frame[k - 1].at + 1 >= frame_count(&p->frame[k - 1]))
 		k--;
 	if (k == 0)

@@ -51,9 +51,15 @@ static void list_free(struct found_list *l)
 	os_free(l->item);
 }
 
-static u64 code_of(const struct dirhash *h)
+/*
+ * The legacy hash has no minor one. Something of the name must tell its equals apart: their
+ * ranks shift when one of them goes (DR-13).
+ */
+static u64 code_of(const struct dirhash *h, struct name n)
 {
-	return (u64)(h->hash >> 1) << 32 | (u64)(h->minor >> RANK_BITS) << RANK_BITS;
+	u32 minor = h->minor ? h->minor : name_spread(n);
+
+	return (u64)(h->hash >> 1) << 32 | (u64)(minor >> RANK_BITS) << RANK_BITS;
 }
 
 static int collect(struct inode *dir, struct buf *b, u8 version, struct found_list *l)
@@ -74,7 +80,7 @@ static int collect(struct inode *dir, struct buf *b, u8 version, struct found_li
 			err = dx_name_hash(dir, version, n, &hash);
 		if (err)
 			return err;
-		l->item[l->count++] = (struct found){code_of(&hash), e};
+		l->item[l->count++] = (struct found){code_of(&hash, n), e};
 	}
 	return 0;
 }
@@ -268,6 +274,8 @@ static int iterate_locked(
 {
 	if (dir->f.flags & EXT4_INLINE_DATA_FL)
 		return inline_iterate(dir, cookie, emit, arg);
+	if (dir_block_count(dir) == 0)
+		return dir_corrupt(dir, 0, "the directory is empty of blocks");
 	if (!by_hash_order(dir))
 		return iterate_linear(dir, cookie, emit, arg);
 	if (!emit_dots(dir, parent, cookie, emit, arg))
@@ -289,7 +297,10 @@ int dir_iterate(struct inode *dir, u64 *cookie, dir_emit_fn *emit, void *arg)
 	if (err)
 		return err;
 	os_rwsem_lock_shared(&dir->lock);
-	err = iterate_locked(dir, parent, cookie, emit, arg);
+	if (dir->f.links == 0)
+		err = -ENOENT;
+	else
+		err = iterate_locked(dir, parent, cookie, emit, arg);
 	os_rwsem_unlock_shared(&dir->lock);
 	return err;
 }

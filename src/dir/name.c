@@ -1,5 +1,6 @@
 /* What the name operations share: checks, link counts, the per-volume part. */
 #include "base/err.h"
+#include "base/hash.h"
 #include "dir/dir_priv.h"
 #include "os/mem.h"
 
@@ -26,6 +27,15 @@ void dir_fini(struct volume *v)
 void dir_set_replace_hook(struct volume *v, void (*hook)(struct inode *moved))
 {
 	v->dirs->replace_hook = hook;
+}
+
+u32 name_spread(struct name n)
+{
+	u64 h = n.len;
+
+	for (u32 k = 0; k < n.len; k++)
+		h = hash_u64(h ^ (u8)n.s[k]);
+	return (u32)h;
 }
 
 /* A removed directory takes no new names. */
@@ -56,6 +66,11 @@ int dir_victim_check(
 	if (want_dir != inode_is(victim, S_IFDIR))
 		return ERR(want_dir ? ENOTDIR : EISDIR);
 	return 0;
+}
+
+void dir_spend_as(struct inode *dir, const struct cred *cred)
+{
+	dir->map.alloc_flags = cred->privileged ? SPACE_ROOT : 0;
 }
 
 void dir_touched(struct inode *dir)

@@ -35,6 +35,8 @@ static int is_above(struct inode *dir, ino_nr ino)
 		inode_put(at);
 		if (!err)
 			err = inode_get(dir->volume, parent, &at);
+		if (err == -ESTALE || err == -ENOTDIR)
+			return -ENOENT; /* dir itself was removed, then what was above it */
 		if (err)
 			return err;
 	}
@@ -175,6 +177,32 @@ static bool link_room(const struct inode *dir)
 	       (super_has_dir_nlink(&dir->volume->sb) && dir_is_indexed(dir));
 }
 
+/* A directory that comes is counted by its new parent, unless one goes in its place. */
+static int count_check(const struct rename *r)
+{
+	bool a = inode_is(r->source, S_IFDIR), b = r->target && inode_is(r->target, S_IFDIR);
+
+	if (r->from_dir == r->to_dir || a == b)
+		return 0;
+	if (a && !link_room(r->to_dir))
+		return ERR(EMLINK);
+	return b && r->flags & RENAME_F_EXCHANGE && !link_room(r->from_dir) ? ERR(EMLINK) : 0;
+}
+
+/* The moved directories' ".." can be changed: asked first, so that no move stops half-way. */
+static int parents_check(const struct rename *r)
+{
+	int err = 0;
+
+	if (r->from_dir == r->to_dir)
+		return 0;
+	if (inode_is(r->source, S_IFDIR))
+		err = dir_parent_check(r->source, r->from_dir->ino);
+	if (!err && r->flags & RENAME_F_EXCHANGE && inode_is(r->target, S_IFDIR))
+		err = dir_parent_check(r->target, r->to_dir->ino);
+	return err;
+}
+
 /* Everything else that can be refused, before anything changes. 1 = nothing to do. */
 static int check(struct rename *r)
 {
@@ -188,9 +216,8 @@ static int check(struct rename *r)
 		return err;
 	if (r->target && dir && !(r->flags & RENAME_F_EXCHANGE) && !dir_is_empty(r->target))
 		return ERR(ENOTEMPTY);
-	if (dir && r->from_dir != r->to_dir && !r->target && !link_room(r->to_dir))
-		return ERR(EMLINK);
-	return 0;
+	err = count_check(r);
+	return err ? err : parents_check(r);
 }
 
 static void lock_children(const struct rename *r)

@@ -64,7 +64,10 @@ static int exchange(struct handle *h, struct rename *r)
 	return err ? err : dirs_done(h, r);
 }
 
-/* The file or empty directory that loses its name to the source. */
+/*
+ * The file or empty directory that loses its name to the source. For to_dir one directory takes
+ * the place of another, so that its link count stands.
+ */
 static int drop_target(struct handle *h, struct rename *r)
 {
 	struct inode *i = r->target;
@@ -77,10 +80,7 @@ static int drop_target(struct handle *h, struct rename *r)
 	inode_set_size(i, 0);
 	inode_set_disk_size(i, 0);
 	err = orphan_add(h, i);
-	if (!err)
-		err = inode_dirty(h, i);
-	inode_dec_links(r->to_dir);
-	return err;
+	return err ? err : inode_dirty(h, i);
 }
 
 static int place(struct handle *h, struct rename *r)
@@ -123,10 +123,10 @@ static int move(struct handle *h, struct rename *r)
 
 	if (!err)
 		err = clear_old(h, r);
-	if (!err && dir && crosses(r)) {
+	if (!err && dir && crosses(r) && !r->target)
 		err = inode_inc_links(r->to_dir);
+	if (!err && dir && (crosses(r) || r->target))
 		inode_dec_links(r->from_dir);
-	}
 	if (!err)
 		err = moved(h, r->source, r->to_dir, crosses(r));
 	if (!err && r->target)
@@ -153,6 +153,7 @@ int rename_apply(struct rename *r)
 
 	if (r->target && room->replace_hook && !(r->flags & RENAME_F_EXCHANGE))
 		room->replace_hook(r->source);
+	dir_spend_as(r->to_dir, r->cred);
 	err = handle_start(r->from_dir->volume->journal, &h, apply_credits(r), 8);
 	if (err)
 		return err;
