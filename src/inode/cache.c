@@ -279,6 +279,7 @@ static void retire(struct icache_shard *s, struct inode *i)
 		inode_delete(i);
 	else if (iofile_is_dirty(&i->io))
 		(void)iofile_write_range(&i->io, 0, UINT64_MAX, true);
+	orphan_forget(i); /* a record that a failed truncate left behind stays on disk only */
 	inode_teardown(i);
 	os_mutex_lock(&s->lock);
 	leave_locked(s, i);
