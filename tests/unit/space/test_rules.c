@@ -302,6 +302,34 @@ static void test_JB_15_freed_metadata_is_revoked(void **unused)
 	end(&f);
 }
 
+/* Without a journal a dirty image must not be written over the data either. */
+static void test_JB_43_freed_metadata_is_forgotten(void **unused)
+{
+	struct fixture f;
+	struct alloc_request req = {.len = 1, .flags = SPACE_METADATA};
+	struct alloc_result got;
+	struct buf_ctx ctx = {0};
+	struct handle h;
+	struct buf *b;
+	u8 block[1024];
+
+	start(&f, 64 << 20, "-b 1024 -O ^has_journal", 0);
+	fixture_start(&f, &h, SPACE_ALLOC_CREDITS + 1, 0);
+	assert_int_equal(space_alloc(&h, &f.v, &req, &got), 0);
+	assert_int_equal(buf_create(&h, f.v.bcache, got.pblk, &plain_type, &ctx, &b), 0);
+	memset(b->data, 0x77, 1024);
+	assert_int_equal(buf_dirty(&h, b), 0);
+	buf_put(b);
+	fixture_stop(&h);
+	assert_int_equal(drop_blocks(&f, got.pblk, 1, SPACE_METADATA), 0);
+	req = (struct alloc_request){.len = 1, .goal = got.pblk, .flags = SPACE_EXACT};
+	assert_int_equal(alloc_blocks(&f, &req, &got), 0);
+	assert_int_equal(journal_write_dirty(f.v.journal), 0);
+	assert_int_equal(dev_read(f.v.dev, got.pblk * 1024, block, sizeof(block)), 0);
+	assert_int_equal(block[0], 0);
+	end(&f);
+}
+
 /* IO-7: a cached metadata image must not outlive the block's change to data. */
 static void test_IO_7_images_are_dropped(void **unused)
 {
@@ -421,6 +449,7 @@ int main(void)
 		cmocka_unit_test(test_AL_18_claims),
 		cmocka_unit_test(test_alloc_exact),
 		cmocka_unit_test(test_JB_15_freed_metadata_is_revoked),
+		cmocka_unit_test(test_JB_43_freed_metadata_is_forgotten),
 		cmocka_unit_test(test_IO_7_images_are_dropped),
 	};
 
