@@ -83,6 +83,7 @@ struct dev_record_entry {
 int dev_record_create(struct dev *lower, bool borrow, struct dev **out);
 /* Snapshot of the log so far: valid until the next dev_record_* call. 0 when out of memory. */
 size_t dev_record_entries(struct dev *dev, const struct dev_record_entry **out);
+size_t dev_record_count(struct dev *dev); /* how many there are now */
 void dev_record_clear(struct dev *dev);
 
 /* Fails chosen I/O with an errno. Rules are tested in order; thread-safe. */

@@ -200,6 +200,17 @@ size_t dev_record_entries(struct dev *dev, const struct dev_record_entry **out)
 	return count;
 }
 
+size_t dev_record_count(struct dev *dev)
+{
+	struct record_dev *r = (struct record_dev *)dev;
+	size_t count;
+
+	os_mutex_lock(&r->lock);
+	count = r->count;
+	os_mutex_unlock(&r->lock);
+	return count;
+}
+
 void dev_record_clear(struct dev *dev)
 {
 	struct record_dev *r = (struct record_dev *)dev;

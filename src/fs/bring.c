@@ -77,6 +77,7 @@ int volume_up(struct fs *fs, bool trust_counts)
 	err = dir_init(v);
 	if (err)
 		goto out_icache;
+	dir_set_replace_hook(v, file_before_replace);
 	return 0;
 out_icache:
 	icache_destroy(v);

@@ -56,6 +56,9 @@ int file_lookup_begin(struct iofile *io, u64 pos, u64 len, u32 request, struct i
 extern const struct iomap_ops file_read_ops;
 extern const struct iomap_ops file_write_ops; /* needs i->write_handle: inode lock exclusive */
 
+/* file_io.c: brings data to the device before the file takes another one's name (DR-19). */
+void file_before_replace(struct inode *i);
+
 /* file_inline.c: data that lives in the inode (read-only service, MD-26). */
 ssize_t file_read_inline(struct inode *i, u64 pos, const struct iovec *iov, unsigned iov_count);
 

@@ -131,12 +131,26 @@ static int read_fields(struct inode *i, bool special)
 	return err;
 }
 
+/*
+ * What was read may be the work of a transaction that has not committed, done before the object was
+ * last dropped from memory; which one is forgotten, so a sync waits for the newest (IO-87).
+ */
+static void sync_with_newest(struct inode *i)
+{
+	struct journal *j = i->volume->journal; /* NULL while its own inode is loaded */
+	tid_nr tid = j ? journal_running_tid(j) : 0;
+
+	atomic_store_rel(&i->sync_tid, tid);
+	atomic_store_rel(&i->datasync_tid, tid);
+}
+
 int inode_load(struct inode *i, bool special)
 {
 	int err = read_fields(i, special);
 
 	if (err)
 		return err;
+	sync_with_newest(i);
 	if (i->f.flags & EXT4_EA_INODE_FL)
 		atomic_or(&i->state, INODE_EA);
 	err = inode_setup(i);

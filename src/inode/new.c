@@ -131,6 +131,7 @@ int inode_new(
 	inode_setup_new(i);
 	atomic_or(&i->state, INODE_BLANK | INODE_NEW);
 	i->parent_hint = parent->ino;
+	atomic_store_rel(&i->datasync_tid, handle_tid(h)); /* a file that isn't there has no data */
 	err = icache_insert(i);
 	if (err) {
 		inode_teardown(i);

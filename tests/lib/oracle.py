@@ -99,7 +99,7 @@ def fsck_problems(image):
 REPAIR_OK = re.compile(
     r"^(e2fsck |Pass |.*recovering journal|.*Clearing orphaned inode|.*Truncating orphaned inode|"
     r"Free (blocks|inodes) count wrong \(|Fix\? yes|.*FILE SYSTEM WAS MODIFIED|.*: \d+/\d+ files|"
-    r".*Orphan file .*not clean.*|Clear\? yes|.*Setting free|\s*$|.*was not cleanly unmounted.*)")
+    r".*Orphan file .*not clean.*|Feature orphan_present is set but orphan file is clean\.|Clear\? yes|.*Setting free|\s*$|.*was not cleanly unmounted.*)")
 
 
 def fsck_recovers(image):
