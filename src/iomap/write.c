@@ -145,6 +145,7 @@ static int write_part(struct iofile *io, struct chunk *c, u64 pos, u64 end, cons
 		mask = folio_mask_touched(f, pos, end);
 		source_copy(s, f->data + (pos - f->pos), end - pos);
 		f->uptodate |= mask;
+		atomic_store_relaxed(&io->copied_end, end);
 		folio_set_dirty(f, mask);
 		*done = end - pos;
 	}
@@ -171,6 +172,7 @@ static s64 write_mapped(struct iofile *io, struct chunk *c, u64 pos, u64 len, st
 		done += n;
 	}
 	end_err = ops->end ? ops->end(io, pos, len, done ? (s64)done : err, IOMAP_WRITE, &m) : 0;
+	atomic_store_rel(&io->copied_end, 0);
 	if (end_err)
 		return end_err;
 	return done ? (s64)done : err;

@@ -55,15 +55,26 @@ static void part_written(struct folio *f, u64 mask, int err)
 }
 
 /* IO-73: what lies behind the end of file goes out as zeros; blocks wholly behind it not at all. */
-static u64 clip_to_size(struct folio *f, u64 mask, u64 size)
+static u64 clip_to_end(struct folio *f, u64 mask, u64 end)
 {
 	u32 bs = f->cache->p.block_size;
 
-	if (size >= f->pos + f->size)
+	if (end >= f->pos + f->size)
 		return mask;
-	if (size > f->pos && size % bs)
-		memset(f->data + (size - f->pos), 0, bs - size % bs);
-	return mask & folio_mask_touched(f, f->pos, max_of(size, f->pos));
+	if (end > f->pos && end % bs)
+		memset(f->data + (end - f->pos), 0, bs - end % bs);
+	return mask & folio_mask_touched(f, f->pos, max_of(end, f->pos));
+}
+
+/*
+ * Where the data ends. The size of a file that is being extended grows after the bytes were copied,
+ * and is there before copied_end goes back to 0: so it is sampled second.
+ */
+static u64 data_end(struct iofile *io)
+{
+	u64 copied = atomic_load_acq(&io->copied_end);
+
+	return max_of(copied, io->ops->size(io));
 }
 
 /* Locks, claims and returns the blocks to write; 0 if there is nothing to do. */
@@ -77,7 +88,7 @@ static u64 claim(struct folio *f, bool wait)
 	if (!(f->flags & (FOLIO_GONE | FOLIO_WRITEBACK)) && f->dirty) {
 		mask = f->dirty;
 		folio_set_clean(f);
-		mask = clip_to_size(f, mask, f->io->ops->size(f->io));
+		mask = clip_to_end(f, mask, data_end(f->io));
 		if (mask) {
 			f->flags |= FOLIO_WRITEBACK;
 			atomic_add(&f->io->wb_count, 1);
