@@ -59,7 +59,7 @@ static void sum_block(struct space *sp, u32 index, const u8 *data, struct totals
 			t->bad++;
 			continue;
 		}
-		t->blocks += group_desc_free_clusters(sp->sb, d);
+		t->blocks += (u64)group_desc_free_clusters(sp->sb, d) * sp->sb->blocks_per_cluster;
 		t->inodes += group_desc_free_inodes(sp->sb, d);
 	}
 }
@@ -148,8 +148,6 @@ int space_create(struct volume *v, bool trust_super_counts)
 	struct space *sp;
 	int err;
 
-	if (v->sb.cluster_size != v->sb.block_size)
-		return ERR(EOPNOTSUPP); /* bigalloc */
 	sp = os_zalloc(sizeof(*sp));
 	if (!sp)
 		return ERR(ENOMEM);
