@@ -116,7 +116,7 @@ static void test_JB_43_immediate_reuse_of_blocks(void **unused)
 static void test_AL_6_retries_are_bounded(void **unused)
 {
 	struct fixture f;
-	struct alloc_result last;
+	struct alloc_result last = {0};
 	unsigned attempts = 0;
 
 	start(&f, 32 << 20, "-b 1024", 0);
@@ -136,7 +136,7 @@ static void test_AL_6_windows_are_given_back(void **unused)
 {
 	struct fixture f;
 	struct prealloc pa[4];
-	struct alloc_result got, last;
+	struct alloc_result got, last = {0};
 	struct alloc_request req = {.lblk = 100, .file_blocks = 100000, .len = 1};
 	u64 before, sum;
 
@@ -164,7 +164,7 @@ static void test_AL_6_windows_are_given_back(void **unused)
 static void test_AL_17_reserves(void **unused)
 {
 	struct fixture f;
-	struct alloc_result last;
+	struct alloc_result last = {0};
 	struct space_counts c;
 	u64 before;
 
