@@ -43,7 +43,7 @@ static void test_AL_4_freed_blocks_wait_for_commit(void **unused)
 {
 	struct fixture f;
 	struct alloc_request req = {.len = 1, .flags = SPACE_MUST};
-	struct alloc_result last, got;
+	struct alloc_result last = {0}, got;
 	unsigned attempts = 0;
 	u64 sum;
 
@@ -102,7 +102,7 @@ static void test_JB_43_immediate_reuse_of_blocks(void **unused)
 {
 	struct fixture f;
 	struct alloc_request req = {.len = 5, .flags = SPACE_MUST};
-	struct alloc_result last, got;
+	struct alloc_result last = {0}, got;
 
 	start(&f, 32 << 20, "-b 1024 -O ^has_journal", 0);
 	fill(&f, SPACE_MUST, &last);
@@ -187,7 +187,7 @@ static void test_AL_18_claims(void **unused)
 {
 	struct fixture f;
 	struct alloc_request req = {.len = 300, .flags = SPACE_CLAIMED};
-	struct alloc_result last, got;
+	struct alloc_result last = {0}, got;
 	struct space_counts c;
 	u64 room;
 
