@@ -22,6 +22,8 @@ static void cache_init(struct page_cache *pc, const struct page_cache_params *pa
 	os_mutex_init(&pc->lock, RANK_JOURNAL, "page cache");
 	os_cond_init(&pc->kick, "flusher");
 	list_init(&pc->dirty_files);
+	list_init(&pc->passes);
+	os_cond_init(&pc->progress, "flusher progress");
 }
 
 int page_cache_create(const struct page_cache_params *params, struct page_cache **out)

@@ -42,6 +42,28 @@ static int map_at(struct iofile *io, u64 pos, u64 len, struct iomap *m)
 	return io->ops->read->begin(io, pos, len, 0, m);
 }
 
+/* The first run of mask that one mapping covers. Behind the end of file there is nothing but zeros
+ * (IO-81). */
+static int map_run(struct folio *f, u64 mask, struct iomap *m, u64 *run)
+{
+	u32 bs = f->cache->p.block_size;
+	u64 pos, size = f->io->ops->size(f->io);
+	int err;
+
+	*run = first_run(mask);
+	pos = f->pos + (u64)__builtin_ctzll(*run) * bs;
+	if (pos >= size) {
+		*m = (struct iomap){.offset = pos, .length = f->pos + f->size - pos};
+		return 0;
+	}
+	err = map_at(f->io, pos, (u64)__builtin_popcountll(*run) * bs, m);
+	if (err)
+		return err;
+	*run &= folio_mask_inside(f, m->offset, m->offset + m->length) &
+		folio_mask_touched(f, pos, size);
+	return *run ? 0 : ERR(EIO);
+}
+
 /* Puts the reads for mask of f into the batch; holes are zeroed at once. m is the latest mapping.
  */
 static int fill_add(struct io_batch *b, struct folio *f, u64 mask, struct iomap *m)
@@ -49,14 +71,12 @@ static int fill_add(struct io_batch *b, struct folio *f, u64 mask, struct iomap 
 	u32 bs = f->cache->p.block_size;
 
 	while (mask) {
-		u64 run = first_run(mask), pos = f->pos + (u64)__builtin_ctzll(run) * bs;
-		int err = map_at(f->io, pos, (u64)__builtin_popcountll(run) * bs, m);
+		u64 run, pos;
+		int err = map_run(f, mask, m, &run);
 
 		if (err)
 			return err;
-		run &= folio_mask_inside(f, m->offset, m->offset + m->length);
-		if (!run)
-			return ERR(EIO);
+		pos = f->pos + (u64)__builtin_ctzll(run) * bs;
 		if (m->type == IOMAP_MAPPED)
 			io_batch_add(b, f, run, m->addr + (pos - m->offset));
 		else
@@ -73,29 +93,42 @@ static int fill_error(struct folio *f, int err)
 	return err ? err : io;
 }
 
+/* By sync reads: they need neither memory nor a queue, for which a writer might hold off this
+ * folio's owner. */
+static int read_run(struct folio *f, u64 run, const struct iomap *m)
+{
+	u32 bs = f->cache->p.block_size;
+	u64 at = (u64)__builtin_ctzll(run) * bs, len = (u64)__builtin_popcountll(run) * bs;
+	int err;
+
+	if (m->type != IOMAP_MAPPED) {
+		zero_blocks(f, run);
+		return 0;
+	}
+	err = dev_read(f->cache->p.dev, m->addr + (f->pos + at - m->offset), f->data + at, len);
+	if (!err)
+		atomic_add_relaxed(&f->cache->stats.read_bytes, len);
+	return err;
+}
+
 int folio_fill_locked(struct folio *f, u64 mask)
 {
 	struct iomap m = {0};
-	struct io_batch *b;
-	int err;
 
+	ASSERT(os_mutex_held(&f->lock));
 	mask &= ~f->uptodate;
-	if (!mask)
-		return 0;
-	err = io_batch_create(f->cache, &b);
-	if (err)
-		return err;
-	err = io_batch_start(b, DEV_READ, part_read);
-	if (err)
-		goto out;
-	err = fill_add(b, f, mask, &m);
-	io_batch_finish(b);
-	err = fill_error(f, err);
-	if (!err)
-		f->uptodate |= mask;
-out:
-	io_batch_destroy(b);
-	return err;
+	while (mask) {
+		u64 run;
+		int err = map_run(f, mask, &m, &run);
+
+		if (!err)
+			err = read_run(f, run, &m);
+		if (err)
+			return err;
+		f->uptodate |= run;
+		mask &= ~run;
+	}
+	return 0;
 }
 
 #define FILL_FOLIOS 64

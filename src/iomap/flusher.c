@@ -7,7 +7,7 @@
 
 #define WAKE_MS 1000
 
-void dirty_file_note(struct iofile *io)
+static void file_list(struct iofile *io, u64 when_ns)
 {
 	struct page_cache *pc = io->cache;
 
@@ -16,10 +16,16 @@ void dirty_file_note(struct iofile *io)
 	os_mutex_lock(&pc->lock);
 	if (!io->dirty_listed) {
 		atomic_store_rel(&io->dirty_listed, true);
-		io->dirtied_when_ns = os_clock_mono();
+		io->dirtied_when_ns = when_ns;
 		list_add_tail(&pc->dirty_files, &io->dirty_node);
 	}
 	os_mutex_unlock(&pc->lock);
+}
+
+void dirty_file_note(struct iofile *io)
+{
+	if (!atomic_load_acq(&io->dirty_listed))
+		file_list(io, os_clock_mono());
 }
 
 void dirty_file_forget(struct iofile *io)
@@ -32,16 +38,22 @@ void dirty_file_forget(struct iofile *io)
 	os_mutex_unlock(&io->cache->lock);
 }
 
+/* One file that was taken off the list and is being written; on the taker's stack. */
+struct pass {
+	struct list node; /* lock: cache lock */
+	u64 seq;
+	struct iofile *io;
+};
+
 /*
  * Takes the oldest file dirtied before the limit off the list, pinned. One on
  * its way out is left to its own end, but taken off so that the walk goes on.
  */
-static struct iofile *dirty_file_take(struct page_cache *pc, u64 limit_ns)
+static bool pass_begin(struct page_cache *pc, u64 limit_ns, struct pass *pass)
 {
-	struct iofile *found = NULL;
-
+	pass->io = NULL;
 	os_mutex_lock(&pc->lock);
-	while (!found && !list_empty(&pc->dirty_files)) {
+	while (!pass->io && !list_empty(&pc->dirty_files)) {
 		struct iofile *io = list_first(&pc->dirty_files, struct iofile, dirty_node);
 
 		if (io->dirtied_when_ns > limit_ns)
@@ -50,30 +62,62 @@ static struct iofile *dirty_file_take(struct page_cache *pc, u64 limit_ns)
 		/* seq_cst against folio_set_dirty: either it sees the flag gone, or we see its
 		 * folio. */
 		(void)atomic_xchg(&io->dirty_listed, false);
-		if (io->ops->get(io))
-			found = io;
+		if (!io->ops->get(io))
+			continue;
+		pass->io = io;
+		pass->seq = ++pc->pass_seq;
+		list_add_tail(&pc->passes, &pass->node);
 	}
 	os_mutex_unlock(&pc->lock);
-	return found;
+	return pass->io != NULL;
+}
+
+/* What could not even be tried, for want of memory, goes back on the list. */
+static void pass_end(struct page_cache *pc, u64 limit_ns, struct pass *pass)
+{
+	struct iofile *io = pass->io;
+
+	if (iofile_is_dirty(io))
+		file_list(io, max_of(os_clock_mono(), limit_ns + 1));
+	os_mutex_lock(&pc->lock);
+	list_del(&pass->node);
+	os_cond_broadcast(&pc->progress);
+	os_mutex_unlock(&pc->lock);
+	io->ops->put(io);
 }
 
 static int write_files(struct page_cache *pc, u64 limit_ns, bool wait)
 {
-	struct iofile *io;
+	struct pass pass;
 	int err = 0;
 
-	while ((io = dirty_file_take(pc, limit_ns)) != NULL) {
-		int one = iofile_write_range(io, 0, UINT64_MAX, wait);
+	while (pass_begin(pc, limit_ns, &pass)) {
+		int one = iofile_write_range(pass.io, 0, UINT64_MAX, wait);
 
 		err = err ? err : one;
-		io->ops->put(io);
+		pass_end(pc, limit_ns, &pass);
 	}
 	return err;
 }
 
+/* Files that others took off the list before us are not on it, nor durable yet (IO-94). */
+static void passes_wait(struct page_cache *pc)
+{
+	u64 limit;
+
+	os_mutex_lock(&pc->lock);
+	limit = pc->pass_seq;
+	while (!list_empty(&pc->passes) && list_first(&pc->passes, struct pass, node)->seq <= limit)
+		os_cond_wait(&pc->progress, &pc->lock);
+	os_mutex_unlock(&pc->lock);
+}
+
 int page_cache_sync(struct page_cache *pc)
 {
-	return write_files(pc, os_clock_mono(), true);
+	int err = write_files(pc, os_clock_mono(), true);
+
+	passes_wait(pc);
+	return err;
 }
 
 static bool too_much(const struct page_cache *pc)
@@ -98,6 +142,8 @@ static void flusher_thread(void *arg)
 		now = os_clock_mono();
 		write_files(pc, too_much(pc) ? now : now - min_of(expire, now), false);
 		os_mutex_lock(&pc->lock);
+		pc->rounds++;
+		os_cond_broadcast(&pc->progress);
 	}
 	os_mutex_unlock(&pc->lock);
 }
@@ -108,6 +154,22 @@ void flusher_kick(struct page_cache *pc)
 	if (!pc->kicked) {
 		pc->kicked = true;
 		os_cond_signal(&pc->kick);
+	}
+	os_mutex_unlock(&pc->lock);
+}
+
+/* The round in progress may have passed the files by: only the next one counts. */
+void flusher_wait_below(struct page_cache *pc, u64 limit)
+{
+	u64 until;
+
+	os_mutex_lock(&pc->lock);
+	until = pc->rounds + 2;
+	while (atomic_load_relaxed(&pc->dirty_bytes) > limit && pc->rounds < until &&
+		!pc->stopping) {
+		pc->kicked = true;
+		os_cond_signal(&pc->kick);
+		os_cond_wait(&pc->progress, &pc->lock);
 	}
 	os_mutex_unlock(&pc->lock);
 }

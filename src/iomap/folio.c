@@ -93,16 +93,20 @@ static int folio_make(struct iofile *io, u64 pos, u32 size, bool reading, struct
 	f = folio_alloc(io, pos, size, reading);
 	if (!f)
 		return ERR(ENOMEM);
+	os_mutex_lock(&f->lock); /* nobody removes it between tree and LRU */
 	os_mutex_lock(&io->tree_lock);
 	err = tree_insert(io, f);
 	os_mutex_unlock(&io->tree_lock);
+	if (!err) {
+		atomic_add_relaxed(&pc->bytes, size);
+		lru_add(f);
+	}
+	os_mutex_unlock(&f->lock);
 	if (err) {
 		f->refs = 1;
 		folio_put(f);
 		return err;
 	}
-	atomic_add_relaxed(&pc->bytes, size);
-	lru_add(f);
 	*out = f;
 	return 0;
 }

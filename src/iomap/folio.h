@@ -21,7 +21,12 @@
 #define PAGE_BYTES_MIN 4096u
 #define FOLIO_BYTES_MAX 65536u
 
-enum { FOLIO_READING = 1, FOLIO_WRITEBACK = 2, FOLIO_GONE = 4 };
+/*
+ * WRITING: a buffered write is about to allocate or has allocated blocks here whose content is
+ * not in yet. Readers wait for it before they fill, else they would take old bytes of the device
+ * for the file's (IO-1); writeback does not, since the writer may be waiting for the commit.
+ */
+enum { FOLIO_READING = 1, FOLIO_WRITEBACK = 2, FOLIO_GONE = 4, FOLIO_WRITING = 8 };
 
 struct folio {
 	struct iofile *io;	  /* see above */
@@ -67,6 +72,10 @@ struct page_cache {
 	struct list dirty_files;	   /* oldest first; lock */
 	struct os_cond kick;		   /* with lock: wakes the flusher */
 	bool kicked, stopping;		   /* lock */
+	struct list passes;		   /* files being written off the list; lock */
+	u64 pass_seq;			   /* of the youngest of them; lock */
+	u64 rounds;			   /* of the flusher; lock */
+	struct os_cond progress;	   /* with lock: a pass or a round has ended */
 	struct os_thread *flusher;
 	struct os_workqueue *readers; /* readahead */
 	struct os_mutex
@@ -142,6 +151,8 @@ void reserve_fini(struct page_cache *pc);
 int flusher_start(struct page_cache *pc);
 void flusher_stop(struct page_cache *pc);
 void flusher_kick(struct page_cache *pc);
+/* Waits until less than limit is dirty, at most for one full round of the flusher. */
+void flusher_wait_below(struct page_cache *pc, u64 limit);
 void dirty_file_note(struct iofile *io);
 void dirty_file_forget(struct iofile *io);
 

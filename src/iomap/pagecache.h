@@ -80,6 +80,7 @@ struct iofile {
 	u32 folio_count;	      /* lock: tree_lock */
 	u32 dirty_count;	      /* dirty folios; atomic, changes under tree_lock */
 	u32 wb_count;		      /* folios under writeback; atomic */
+	u64 writing_end;	      /* end of the write in progress, 0 if none; atomic */
 	u64 copied_end; /* atomic: end of what a write in progress copied, ahead of size; or 0 */
 	struct list dirty_node; /* files with dirty folios; lock: cache lock */
 	bool dirty_listed;	/* atomic; changes under the cache lock */

@@ -81,6 +81,24 @@ static int read_miss(struct iofile *io, u64 pos, u64 want, u64 size)
 	return err;
 }
 
+/*
+ * Reads what [pos, end) of f misses. Truncate is held off (IO-81): else a block beyond the new end
+ * could be read after it was freed and given to another file, and stay in the cache.
+ */
+static int read_missing(struct iofile *io, struct folio *f, u64 pos, u64 end)
+{
+	int err = 0;
+
+	io->ops->lock_fill(io);
+	os_mutex_lock(&f->lock);
+	folio_wait_flags(f, FOLIO_READING | FOLIO_WRITING);
+	if (!(f->flags & FOLIO_GONE))
+		err = folio_fill_locked(f, folio_mask_touched(f, pos, end));
+	os_mutex_unlock(&f->lock);
+	io->ops->unlock_fill(io);
+	return err;
+}
+
 /* The folio at pos, with a reference, readable for the whole of [pos, end) within it, locked. */
 static int read_folio(struct iofile *io, u64 pos, u64 end, u64 size, struct folio **out)
 {
@@ -96,13 +114,12 @@ static int read_folio(struct iofile *io, u64 pos, u64 end, u64 size, struct foli
 		}
 		os_mutex_lock(&f->lock);
 		folio_wait_flags(f, FOLIO_READING);
-		err = f->flags & FOLIO_GONE ? 0
-					    : folio_fill_locked(f, folio_mask_touched(f, pos, end));
-		if (!(f->flags & FOLIO_GONE) && !err) {
+		if (!(f->flags & FOLIO_GONE) && !(folio_mask_touched(f, pos, end) & ~f->uptodate)) {
 			*out = f;
 			return 0;
 		}
 		os_mutex_unlock(&f->lock);
+		err = read_missing(io, f, pos, end);
 		folio_put(f);
 		if (err)
 			return err;

@@ -16,12 +16,41 @@ struct chunk {
 	u64 pos, len;
 	struct folio *folio[CHUNK_FOLIOS + 1];
 	unsigned count;
+	bool writing; /* the folios may carry WRITING, ours */
 };
+
+static int chunk_lock(struct iofile *io, struct chunk *c, u64 pos, struct folio **out);
 
 static void chunk_put(struct chunk *c)
 {
-	for (unsigned k = 0; k < c->count; k++)
-		folio_put(c->folio[k]);
+	for (unsigned k = 0; k < c->count; k++) {
+		struct folio *f = c->folio[k];
+
+		if (c->writing) {
+			os_mutex_lock(&f->lock);
+			folio_clear_flags(f, FOLIO_WRITING);
+			os_mutex_unlock(&f->lock);
+		}
+		folio_put(f);
+	}
+}
+
+/*
+ * From here on no reader fills what the chunk's folios miss. Flags are taken one by one, upward, by
+ * the one writer that the file can have; who waits for them holds none.
+ */
+static int chunk_mark_writing(struct iofile *io, struct chunk *c)
+{
+	c->writing = true;
+	for (unsigned k = 0; k < c->count; k++) {
+		struct folio *f;
+		int err = chunk_lock(io, c, max_of(c->pos, c->folio[k]->pos), &f);
+
+		if (err)
+			return err;
+		os_mutex_unlock(&f->lock);
+	}
+	return 0;
 }
 
 /* Takes references to the folios of [pos, pos+len), making them where needed; may shorten the
@@ -69,6 +98,8 @@ static int chunk_lock(struct iofile *io, struct chunk *c, u64 pos, struct folio 
 			folio_put(c->folio[k]);
 			c->folio[k] = f;
 		}
+		if (c->writing)
+			f->flags |= FOLIO_WRITING;
 		*out = f;
 		return 0;
 	}
@@ -164,6 +195,7 @@ static s64 write_mapped(struct iofile *io, struct chunk *c, u64 pos, u64 len, st
 	if (err)
 		return err;
 	len = min_of(len, m.offset + m.length - pos);
+	atomic_store_rel(&io->writing_end, pos + len);
 	TRACE("iofile_write", pos, len);
 	while (!err && done < len) {
 		u64 n = 0;
@@ -172,6 +204,7 @@ static s64 write_mapped(struct iofile *io, struct chunk *c, u64 pos, u64 len, st
 		done += n;
 	}
 	end_err = ops->end ? ops->end(io, pos, len, done ? (s64)done : err, IOMAP_WRITE, &m) : 0;
+	atomic_store_rel(&io->writing_end, 0);
 	atomic_store_rel(&io->copied_end, 0);
 	if (end_err)
 		return end_err;
@@ -188,8 +221,8 @@ static u64 total_of(const struct iovec *iov, unsigned count)
 }
 
 /*
- * Over the limit a writer cleans up after itself before it dirties more; the
- * flusher sees to the other files.
+ * Over the limit a writer cleans up after itself before it dirties more, and waits for the flusher,
+ * which sees to the other files.
  */
 static void throttle(struct iofile *io)
 {
@@ -199,8 +232,10 @@ static void throttle(struct iofile *io)
 
 	if (dirty > limit / 2)
 		flusher_kick(pc);
-	if (dirty > limit)
-		(void)iofile_write_range(io, 0, UINT64_MAX, true);
+	if (dirty <= limit)
+		return;
+	(void)iofile_write_range(io, 0, UINT64_MAX, true);
+	flusher_wait_below(pc, limit);
 }
 
 ssize_t iofile_write(struct iofile *io, u64 pos, const struct iovec *iov, unsigned iov_count)
@@ -217,7 +252,9 @@ ssize_t iofile_write(struct iofile *io, u64 pos, const struct iovec *iov, unsign
 		n = chunk_get(io, &c);
 		if (n < 0)
 			break;
-		n = write_mapped(io, &c, pos, c.len, &s);
+		n = chunk_mark_writing(io, &c);
+		if (n == 0)
+			n = write_mapped(io, &c, pos, c.len, &s);
 		chunk_put(&c);
 		if (n <= 0)
 			break;

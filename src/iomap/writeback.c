@@ -77,6 +77,17 @@ static u64 data_end(struct iofile *io)
 	return max_of(copied, io->ops->size(io));
 }
 
+/*
+ * The end of what the file holds: a write in progress counts before the size does, or its bytes
+ * would be cut off. The write's end is loaded first: once it is gone, the size is there.
+ */
+static u64 data_end(struct iofile *io)
+{
+	u64 writing = atomic_load_acq(&io->writing_end);
+
+	return max_of(writing, io->ops->size(io));
+}
+
 /* Locks, claims and returns the blocks to write; 0 if there is nothing to do. */
 static u64 claim(struct folio *f, bool wait)
 {
