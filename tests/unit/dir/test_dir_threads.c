@@ -18,6 +18,7 @@ struct worker {
 	struct uext4_inode **dir;
 	u32 id, steps;
 	bool dirs_only;
+	u32 done;
 	int unexpected; /* an error that no schedule explains */
 };
 
@@ -58,6 +59,14 @@ static int use_lookup(struct uext4_inode *d, const char *name, struct uext4_inod
 	return err;
 }
 
+/* The directories themselves move, but something in each keeps it from being removed. */
+static int move_any(struct rng *r, struct uext4_inode *a, struct uext4_inode *b, u32 flags)
+{
+	static const char *const names[] = {"a", "b", "p", "q", "n1", "n2"};
+
+	return uext4_rename(a, names[rng_below(r, 6)], b, names[rng_below(r, 6)], NULL, flags);
+}
+
 static int step(struct worker *w, struct rng *r)
 {
 	static const u32 flags[] = {
@@ -68,8 +77,9 @@ static int step(struct worker *w, struct rng *r)
 
 	snprintf(x, sizeof(x), "n%u", (u32)rng_below(r, NAMES));
 	snprintf(y, sizeof(y), "n%u", (u32)rng_below(r, NAMES));
-	switch (rng_below(r, w->dirs_only ? 5 : 9)) {
+	switch (rng_below(r, w->dirs_only ? 6 : 10)) {
 	case 0:
+		return move_any(r, a, b, flags[rng_below(r, 5)]);
 	case 1:
 		return uext4_rename(a, x, b, y, NULL, flags[rng_below(r, 6)]);
 	case 2:
@@ -79,10 +89,12 @@ static int step(struct worker *w, struct rng *r)
 	case 4:
 		return use_lookup(a, x, b);
 	case 5:
-		return uext4_readdir(a, NULL, 0, count_one, &n);
+		return move_any(r, a, b, RENAME_F_EXCHANGE);
 	case 6:
-		return uext4_unlink(a, NULL, x);
+		return uext4_readdir(a, NULL, 0, count_one, &n);
 	case 7:
+		return uext4_unlink(a, NULL, x);
+	case 8:
 		return uext4_symlink(a, NULL, x, y, NULL);
 	default:
 		return dt_create(a, x, S_IFREG | 0644, NULL);
@@ -100,23 +112,26 @@ static void work(void *arg)
 
 		if (!expected(err))
 			w->unexpected = err;
+		w->done += err == 0;
 	}
 }
 
 /* The directories lie in each other, so that renames meet ancestors and swap their order. */
 static void open_dirs(struct dir_test *t, struct uext4_inode **dir)
 {
-	static const char *const where[DIRS] = {"", "a", "a/n1", "b", "b/n2"};
+	static const char *const where[DIRS] = {"", "a", "a/p", "b", "b/q"};
 
 	uext4_inode_put(dt_mkdir(t->root, "a"));
 	uext4_inode_put(dt_mkdir(t->root, "b"));
 	dir[1] = dt_get(t, "a");
 	dir[3] = dt_get(t, "b");
-	uext4_inode_put(dt_mkdir(dir[1], "n1"));
-	uext4_inode_put(dt_mkdir(dir[3], "n2"));
-	for (u32 k = 0; k < DIRS; k++)
+	uext4_inode_put(dt_mkdir(dir[1], "p"));
+	uext4_inode_put(dt_mkdir(dir[3], "q"));
+	for (u32 k = 0; k < DIRS; k++) {
 		if (!dir[k])
 			dir[k] = *where[k] ? dt_get(t, where[k]) : dt_get(t, "/");
+		assert_int_equal(dt_create(dir[k], "keep", S_IFIFO, NULL), 0);
+	}
 }
 
 static void run(const char *options, bool dirs_only, u32 steps)
@@ -130,15 +145,18 @@ static void run(const char *options, bool dirs_only, u32 steps)
 	dt_up(&t);
 	open_dirs(&t, dir);
 	for (u32 k = 0; k < THREADS; k++) {
-		w[k] = (struct worker){&t, dir, k, steps, dirs_only, 0};
+		w[k] = (struct worker){&t, dir, k, steps, dirs_only, 0, 0};
 		assert_int_equal(os_thread_create(&thread[k], "names", work, &w[k]), 0);
 	}
 	for (u32 k = 0; k < THREADS; k++) {
 		os_thread_join(thread[k]);
 		assert_int_equal(w[k].unexpected, 0);
+		assert_true(w[k].done > steps / 10);
 	}
-	for (u32 k = 0; k < DIRS; k++)
+	for (u32 k = 0; k < DIRS; k++) {
+		assert_int_equal(dt_lookup(dir[k], "keep", NULL), 0);
 		uext4_inode_put(dir[k]);
+	}
 	dt_end(&t);
 }
 
