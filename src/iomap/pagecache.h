@@ -81,12 +81,11 @@ struct iofile {
 	u32 dirty_count;	      /* dirty folios; atomic, changes under tree_lock */
 	u32 wb_count;		      /* folios under writeback; atomic */
 	u64 writing_end;	      /* end of the write in progress, 0 if none; atomic */
-	u64 copied_end; /* atomic: end of what a write in progress copied, ahead of size; or 0 */
-	struct list dirty_node; /* files with dirty folios; lock: cache lock */
-	bool dirty_listed;	/* atomic; changes under the cache lock */
-	u64 dirtied_when_ns;	/* lock: cache lock */
-	u32 wb_error_seq;	/* atomic: grows with each writeback error (IO-91) */
-	int wb_error;		/* last error; atomic */
+	struct list dirty_node;	      /* files with dirty folios; lock: cache lock */
+	bool dirty_listed;	      /* atomic; changes under the cache lock */
+	u64 dirtied_when_ns;	      /* lock: cache lock */
+	u32 wb_error_seq;	      /* atomic: grows with each writeback error (IO-91) */
+	int wb_error;		      /* last error; atomic */
 	struct iofile_readahead {
 		u64 next, window;
 	} ra; /* no lock: relaxed atomics, a heuristic: torn pairs do no harm */

@@ -176,7 +176,6 @@ static int write_part(struct iofile *io, struct chunk *c, u64 pos, u64 end, cons
 		mask = folio_mask_touched(f, pos, end);
 		source_copy(s, f->data + (pos - f->pos), end - pos);
 		f->uptodate |= mask;
-		atomic_store_relaxed(&io->copied_end, end);
 		folio_set_dirty(f, mask);
 		*done = end - pos;
 	}
@@ -205,7 +204,6 @@ static s64 write_mapped(struct iofile *io, struct chunk *c, u64 pos, u64 len, st
 	}
 	end_err = ops->end ? ops->end(io, pos, len, done ? (s64)done : err, IOMAP_WRITE, &m) : 0;
 	atomic_store_rel(&io->writing_end, 0);
-	atomic_store_rel(&io->copied_end, 0);
 	if (end_err)
 		return end_err;
 	return done ? (s64)done : err;

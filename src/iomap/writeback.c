@@ -67,17 +67,6 @@ static u64 clip_to_end(struct folio *f, u64 mask, u64 end)
 }
 
 /*
- * Where the data ends. The size of a file that is being extended grows after the bytes were copied,
- * and is there before copied_end goes back to 0: so it is sampled second.
- */
-static u64 data_end(struct iofile *io)
-{
-	u64 copied = atomic_load_acq(&io->copied_end);
-
-	return max_of(copied, io->ops->size(io));
-}
-
-/*
  * The end of what the file holds: a write in progress counts before the size does, or its bytes
  * would be cut off. The write's end is loaded first: once it is gone, the size is there.
  */
