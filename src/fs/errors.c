@@ -125,27 +125,22 @@ static enum fs_errors behaviour(const struct fs *fs)
 									: FS_ERRORS_CONTINUE;
 }
 
-static void act(struct fs *fs)
+/* Stops by errors=; true when the journal carries nothing any more. */
+static bool act(struct fs *fs)
 {
+	enum fs_errors how = behaviour(fs);
 	struct volume *v = &fs->volume;
 
-	switch (behaviour(fs)) {
-	case FS_ERRORS_STOP:
-		journal_abort(v->journal, -EUCLEAN);
-		atomic_or(&v->flags, VOLUME_READ_ONLY | VOLUME_SHUTDOWN);
-		break;
-	case FS_ERRORS_RO:
-		journal_abort(v->journal, -EUCLEAN);
-		atomic_or(&v->flags, VOLUME_READ_ONLY);
-		break;
-	default:
-		break;
-	}
+	if (how != FS_ERRORS_STOP && how != FS_ERRORS_RO)
+		return false;
+	atomic_or(&v->flags, VOLUME_READ_ONLY | (how == FS_ERRORS_STOP ? VOLUME_SHUTDOWN : 0));
+	journal_abort(v->journal, -EUCLEAN);
+	return true;
 }
 
 static bool may_write(const struct fs *fs)
 {
-	return !fs->options.read_only && !fs->dev_read_only && fs->live;
+	return !fs->options.read_only && !fs->dev_read_only && atomic_load_acq(&fs->live);
 }
 
 static void errors_flush(struct fs *fs)
@@ -154,16 +149,15 @@ static void errors_flush(struct fs *fs)
 
 	os_mutex_lock(&fs->error_lock);
 	r = *fs->pending_error;
-	fs->pending_error->count = 0;
+	if (may_write(fs))
+		fs->pending_error->count = 0; /* else it is recorded if ever we go live */
 	os_mutex_unlock(&fs->error_lock);
 	if (r.count == 0)
 		return;
-	fs->had_errors = true;
-	if (may_write(fs)) {
-		if (record_in_journal(fs, &r) != 0)
-			patch_device(fs, patch_record, &r);
-		act(fs);
-	}
+	atomic_store_relaxed(&fs->had_errors, true);
+	/* An abort drops the running transaction: the record goes to the device by itself then. */
+	if (may_write(fs) && (act(fs) || record_in_journal(fs, &r) != 0))
+		(void)patch_device(fs, patch_record, &r);
 }
 
 static void error_work(struct os_work *w)
@@ -201,6 +195,21 @@ int errors_init(struct fs *fs)
 	if (err)
 		os_free(fs->pending_error);
 	return err;
+}
+
+/* What was found in what the log was to repair. */
+void errors_forget(struct fs *fs)
+{
+	os_workqueue_flush(fs->works);
+	os_mutex_lock(&fs->error_lock);
+	fs->pending_error->count = 0;
+	os_mutex_unlock(&fs->error_lock);
+}
+
+/* What was found while the volume was not live yet. */
+void errors_kick(struct fs *fs)
+{
+	os_work_queue(fs->works, &fs->error_work);
 }
 
 void errors_fini(struct fs *fs)

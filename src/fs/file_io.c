@@ -38,7 +38,7 @@ static void io_unlock_fill(struct iofile *io)
 const struct iofile_ops file_io_ops = {
 	.read = &file_read_ops,
 	.write = &file_write_ops,
-	.writeback = &file_read_ops,
+	.writeback = &file_writeback_ops,
 	.cookie = io_cookie,
 	.size = io_size,
 	.get = io_get,
@@ -166,8 +166,8 @@ int file_sync(struct inode *i, bool data_only)
 }
 
 /*
- * After a crash the name has the old content or the new, not an empty file (DR-19). The size reaches
- * the disk when the write does, so starting it would not do. What fails is told by fsync.
+ * After a crash the name has the old content or the new, not an empty file (DR-19). The size
+ * reaches the disk when the write does, so starting it would not do. What fails is told by fsync.
  */
 void file_before_replace(struct inode *i)
 {

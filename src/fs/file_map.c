@@ -60,6 +60,16 @@ int file_lookup_begin(struct iofile *io, u64 pos, u64 len, u32 request, struct i
 
 const struct iomap_ops file_read_ops = {.begin = file_lookup_begin};
 
+/* IO-62: after a shutdown no data goes out any more. */
+static int writeback_begin(struct iofile *io, u64 pos, u64 len, u32 request, struct iomap *map)
+{
+	int err = volume_check(inode_of_io(io)->volume);
+
+	return err ? err : file_lookup_begin(io, pos, len, request, map);
+}
+
+const struct iomap_ops file_writeback_ops = {.begin = writeback_begin};
+
 static bool extends(const struct inode *i, u64 pos, u64 len)
 {
 	return pos + len > inode_size(i);
@@ -157,6 +167,8 @@ static int write_finish(
 		err = journal_order_data(h, &i->ordered,
 			max_of(start, round_down_to(pos, i->volume->sb.block_size)),
 			min_of(end, round_up_to(pos + done, i->volume->sb.block_size)));
+	if (!err && pos + done > inode_size(i))
+		err = file_order_tail(h, i, inode_size(i));
 	if (!err && pos + done > inode_size(i))
 		err = file_grow(h, i, pos + done);
 	stop_err = handle_stop(h);

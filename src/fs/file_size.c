@@ -55,11 +55,11 @@ int file_zero_eof_tail(struct inode *i, u64 size)
 	return iofile_zero(&i->io, size, bs - size % bs, &file_write_ops);
 }
 
-static int order_tail(struct handle *h, struct inode *i, u64 size)
+int file_order_tail(struct handle *h, struct inode *i, u64 size)
 {
 	u32 bs = i->volume->sb.block_size;
 
-	if (size % bs == 0 || !iofile_is_dirty(&i->io))
+	if (size % bs == 0)
 		return 0;
 	return journal_order_data(h, &i->ordered, round_down_to(size, bs), round_up_to(size, bs));
 }
@@ -72,7 +72,7 @@ static int resize_commit(struct inode *i, u64 size, bool shrink, u64 tail_at)
 
 	if (err)
 		return err;
-	err = order_tail(&h, i, tail_at);
+	err = file_order_tail(&h, i, tail_at);
 	if (!err && shrink)
 		err = orphan_add(&h, i);
 	if (!err) {

@@ -8,6 +8,10 @@
 int super_load(struct fs *fs);
 int super_pin(struct fs *fs);
 void super_unpin(struct fs *fs);
+/* backup.c: puts the chosen backup over the primary superblock, in memory. Once per mount. */
+int backup_install(struct fs *fs);
+/* From here on writes stay in memory (RC-12); once or more. */
+int fs_overlay(struct fs *fs);
 int super_write_direct(struct fs *fs);
 pblk_t super_block_nr(const struct super_info *sb);
 /* Around a journaled change of fields: also keeps copies of the block whole (buf->lock). */
@@ -41,6 +45,8 @@ int volume_sync(struct volume *v);
 /* errors.c (MD-30). */
 extern const struct volume_ops fs_volume_ops;
 int errors_init(struct fs *fs);
+void errors_kick(struct fs *fs);
+void errors_forget(struct fs *fs);
 void errors_fini(struct fs *fs); /* records what is pending first */
 /* Puts the error fields of before over those now on the device (they survive a replay). */
 int errors_restore_on_device(struct fs *fs, const struct ext4_super *before);
@@ -54,6 +60,7 @@ void mmp_stop(struct fs *fs);
 void iomap_from_mapping(const struct inode *i, const struct mapping *m, struct iomap *out);
 int file_lookup_begin(struct iofile *io, u64 pos, u64 len, u32 request, struct iomap *map);
 extern const struct iomap_ops file_read_ops;
+extern const struct iomap_ops file_writeback_ops;
 extern const struct iomap_ops file_write_ops; /* needs i->write_handle: inode lock exclusive */
 
 /* file_io.c: brings data to the device before the file takes another one's name (DR-19). */
@@ -65,6 +72,8 @@ ssize_t file_read_inline(struct inode *i, u64 pos, const struct iovec *iov, unsi
 /* file_size.c: growing and shrinking (IO-79, IO-96). Inode lock exclusive. */
 int file_zero_eof_tail(struct inode *i, u64 size);
 int file_resize(struct inode *i, u64 size);
+/* The block that size cuts goes out before h commits: behind the end it holds zeros (IO-79). */
+int file_order_tail(struct handle *h, struct inode *i, u64 size);
 /* Publishes a larger size in h: visible, on disk, the large_file feature (MD-18). */
 int file_grow(struct handle *h, struct inode *i, u64 size);
 enum { FILE_GROW_CREDITS = INODE_DIRTY_CREDITS + 1 };

@@ -188,15 +188,11 @@ void fs_journal_detach(struct fs *fs)
 	fs->volume.journal = NULL;
 }
 
-/* A read-only open leaves the image alone: it replays into memory (RC-12). */
-static int replay_target(struct fs *fs)
+int fs_overlay(struct fs *fs)
 {
 	struct volume *v = &fs->volume;
-	int err;
+	int err = fs->overlay ? 0 : dev_overlay_create(v->dev, false, &v->dev);
 
-	if (!fs->options.read_only)
-		return 0;
-	err = dev_overlay_create(v->dev, false, &v->dev);
 	if (!err)
 		fs->overlay = true;
 	return err;
@@ -216,7 +212,8 @@ int fs_journal_replay(struct fs *fs)
 	if (!before)
 		return ERR(ENOMEM);
 	*before = *volume_super(v);
-	err = replay_target(fs);
+	/* A read-only open leaves the image alone: it replays into memory (RC-12). */
+	err = fs->options.read_only ? fs_overlay(fs) : 0;
 	if (!err)
 		err = journal_recover(v->journal, v->dev, !fs->overlay);
 	if (!err)

@@ -34,7 +34,9 @@ static int mark_mounted(struct fs *fs)
 	s->s_mtime = cpu_to_le32((u32)now.sec);
 	s->s_mtime_hi = (u8)(now.sec >> 32);
 	mark_wtime(s, now);
-	if (journal_stored_errno(v->journal) || fs->had_errors)
+	if (journal_stored_errno(v->journal))
+		fs->had_errors = true; /* RC-15: orphans are not trusted either */
+	if (fs->had_errors)
 		s->s_state = cpu_to_le16(le16_to_cpu(s->s_state) | EXT4_STATE_ERROR);
 	if (journal_exists(v->journal))
 		flag_set(&s->s_feature_incompat, EXT4_FEATURE_INCOMPAT_RECOVER, true);
@@ -100,18 +102,19 @@ int fs_go_live(struct fs *fs)
 	if (err)
 		return err;
 	atomic_and(&v->flags, ~(u32)VOLUME_READ_ONLY);
-	fs->live = true;
+	atomic_store_rel(&fs->live, true);
 	err = orphans_up(fs);
 	if (err)
 		goto out_journal;
 	err = mmp_run(fs);
 	if (err)
 		goto out_orphans;
+	errors_kick(fs);
 	return 0;
 out_orphans:
 	orphans_destroy(v);
 out_journal:
-	fs->live = false;
+	atomic_store_rel(&fs->live, false);
 	atomic_or(&v->flags, VOLUME_READ_ONLY);
 	journal_stop(v->journal);
 	return err;
@@ -131,7 +134,7 @@ int fs_go_quiet(struct fs *fs)
 	stop_err = journal_stop(v->journal);
 	if (!stop_err && !journal_aborted(v->journal))
 		stop_err = mark_unmounted(fs, orphans_left);
-	fs->live = false;
+	atomic_store_rel(&fs->live, false);
 	atomic_or(&v->flags, VOLUME_READ_ONLY);
 	mmp_stop(fs);
 	return err ? err : stop_err;

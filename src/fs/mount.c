@@ -27,6 +27,10 @@ static int options_check(struct fs *fs)
 		log_msg(&o->log, LOG_ERROR, "noload needs a read-only mount");
 		return ERR(EINVAL);
 	}
+	if (o->superblock && !o->read_only) {
+		log_msg(&o->log, LOG_ERROR, "a backup superblock needs a read-only mount");
+		return ERR(EINVAL);
+	}
 	return 0;
 }
 
@@ -80,8 +84,11 @@ static void all_down(struct fs *fs)
 
 static bool needs_replay(struct fs *fs)
 {
-	return fs->volume.sb.feature_incompat & EXT4_FEATURE_INCOMPAT_RECOVER &&
-	       journal_exists(fs->volume.journal) && journal_is_dirty(fs->volume.journal);
+	/* A backup superblock does not tell whether the log is needed. */
+	bool marked = fs->volume.sb.feature_incompat & EXT4_FEATURE_INCOMPAT_RECOVER ||
+		      fs->options.superblock;
+
+	return marked && journal_exists(fs->volume.journal) && journal_is_dirty(fs->volume.journal);
 }
 
 /* RC-1: what was read before the replay is dropped; the journal must still be the same one. */
@@ -93,6 +100,7 @@ static int recover(struct fs *fs)
 	all_down(fs);
 	if (err)
 		return err;
+	errors_forget(fs);
 	err = all_up(fs);
 	if (err)
 		return err;
@@ -153,7 +161,9 @@ int fs_mount(struct dev *dev, const struct fs_options *opt, struct fs **out)
 		err = errors_init(fs);
 	if (err)
 		goto out_free;
-	err = all_up(fs);
+	err = opt->superblock ? backup_install(fs) : 0;
+	if (!err)
+		err = all_up(fs);
 	if (err)
 		goto out_errors;
 	if (!opt->read_only) {

@@ -47,29 +47,6 @@ static void super_type_seal(
 static const struct buf_type super_type = {
 	.name = "superblock", .verify = super_type_verify, .seal = super_type_seal};
 
-static int super_read_at(struct fs *fs, u64 offset, struct ext4_super *out)
-{
-	if (offset + SUPER_BYTES > fs->volume.dev->info.size)
-		return ERR(EINVAL);
-	return dev_read(fs->volume.dev, offset, out, sizeof(*out));
-}
-
-/* A backup is named by its block number, in the block size that it states itself. */
-static int super_read_backup(struct fs *fs, struct ext4_super *out)
-{
-	for (u32 log = 0; log <= 6; log++) {
-		u64 offset = fs->options.superblock << (10 + log);
-
-		if (super_read_at(fs, offset, out) == 0 &&
-			le16_to_cpu(out->s_magic) == EXT4_SUPER_MAGIC &&
-			le32_to_cpu(out->s_log_block_size) == log)
-			return 0;
-	}
-	log_msg(&fs->volume.log, LOG_ERROR, "no backup superblock in block %llu",
-		(unsigned long long)fs->options.superblock);
-	return ERR(EINVAL);
-}
-
 /* Reads and checks the superblock into volume.sb; says why it is refused. */
 int super_load(struct fs *fs)
 {
@@ -81,8 +58,9 @@ int super_load(struct fs *fs)
 
 	if (!s)
 		return ERR(ENOMEM);
-	err = fs->options.superblock ? super_read_backup(fs, s)
-				     : super_read_at(fs, SUPER_OFFSET, s);
+	err = SUPER_OFFSET + SUPER_BYTES <= v->dev->info.size
+		      ? dev_read(v->dev, SUPER_OFFSET, s, sizeof(*s))
+		      : ERR(EINVAL);
 	if (!err)
 		err = super_decode(s, v->dev->info.size, &v->sb, &why);
 	os_free_pages(s, SUPER_BYTES);
