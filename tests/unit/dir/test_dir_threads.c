@@ -55,6 +55,9 @@ static int use_lookup(struct uext4_inode *d, const char *name, struct uext4_inod
 	} else if (!err) {
 		err = uext4_link(i, NULL, other, name);
 	}
+	if (!err)
+		err = uext4_setattr(
+			i, NULL, &(struct uext4_setattr){.valid = UEXT4_SET_MODE, .mode = 0751});
 	uext4_inode_put(i);
 	return err;
 }
