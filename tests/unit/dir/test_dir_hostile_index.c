@@ -25,9 +25,8 @@ static void count_zero(u8 *b)
 
 static void block_outside(u8 *b)
 {
-	for (u32 k = 1; k < 4; k++)
+	for (u32 k = 0; k < le16_to_cpu(root_of(b)->countlimit.count); k++)
 		entries_of(b)[k].block = cpu_to_le32(5000);
-	entries_of(b)[0].block = cpu_to_le32(5000);
 }
 
 static void block_zero(u8 *b)
