@@ -183,7 +183,8 @@ static ssize_t op_setxattr(const char *p, const char *q)
 	struct node n;
 
 	xattr_name(name);
-	/* e2fsck 1.47.0 takes a fast symlink whose attribute lies in an EA inode for a damaged one. */
+	/* e2fsck 1.47.0 takes a fast symlink whose attribute lies in an EA inode for a damaged one.
+	 */
 	if (len > 100 && b->stat(p, &n) == 0 && S_ISLNK(n.mode))
 		len = 100;
 	memset(data, (int)below(256), len);
