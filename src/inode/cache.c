@@ -277,7 +277,7 @@ static void retire(struct icache_shard *s, struct inode *i)
 {
 	if (i->f.links == 0 && !inode_state(i, INODE_BAD))
 		inode_delete(i);
-	else if (iofile_is_dirty(&i->io))
+	else /* also waits for what is on its way: a commit may not forget it before (JB-20) */
 		(void)iofile_write_range(&i->io, 0, UINT64_MAX, true);
 	orphan_forget(i); /* a record that a failed truncate left behind stays on disk only */
 	inode_teardown(i);

@@ -127,6 +127,16 @@ static int delete_in(struct handle *h, struct inode *i)
 	return err ? err : delete_end(h, i);
 }
 
+/*
+ * A transaction that began to commit before the last name went will show the file, with its blocks,
+ * if the power goes right after it: they must hold the file's data by then (JB-20, IO-77).
+ */
+static void keep_promise(struct inode *i)
+{
+	if (journal_data_promised(i->volume->journal, &i->ordered, atomic_load_acq(&i->sync_tid)))
+		(void)iofile_write_range(&i->io, 0, UINT64_MAX, true);
+}
+
 /* On failure the record stays on disk: the next mount finishes the work. */
 void inode_delete(struct inode *i)
 {
@@ -136,6 +146,7 @@ void inode_delete(struct inode *i)
 	struct handle h;
 	int err;
 
+	keep_promise(i);
 	iofile_drop_range(&i->io, 0, UINT64_MAX);
 	journal_release_inode(v->journal, &i->ordered);
 	if (volume_check_write(v)) {

@@ -159,7 +159,10 @@ int journal_order_data(struct handle *h, struct ordered_inode *oi, u64 start, u6
  * also the running one: that may start to commit before the truncate's handle joins it.
  */
 bool journal_data_committing(struct journal *j, struct ordered_inode *oi);
-/* Before the inode is freed: removes it from every list, waiting for a write in progress. */
+/* Does a transaction before tid list it? Its commit would show blocks whose data was dropped. */
+bool journal_data_promised(struct journal *j, struct ordered_inode *oi, tid_nr tid);
+/* Before the inode is freed: removes it from every list, waiting for a write in progress. j may be
+ * NULL. */
 void journal_release_inode(struct journal *j, struct ordered_inode *oi);
 
 /* Commit control. tid 0 = "nothing to do". */

@@ -53,6 +53,18 @@ bool journal_data_committing(struct journal *j, struct ordered_inode *oi)
 	return listed;
 }
 
+bool journal_data_promised(struct journal *j, struct ordered_inode *oi, tid_nr tid)
+{
+	bool promised;
+
+	if (!j || !journal_exists(j))
+		return false;
+	journal_lists_lock(j);
+	promised = oi->txn && !tid_geq(oi->txn->tid, tid);
+	journal_lists_unlock(j);
+	return promised;
+}
+
 /* The committing transaction is done with oi: what the running one asked for moves up. */
 static void pass_on_locked(struct ordered_inode *oi)
 {
@@ -101,7 +113,7 @@ void ordered_drop(struct journal *j, struct txn *t)
 
 void journal_release_inode(struct journal *j, struct ordered_inode *oi)
 {
-	if (!journal_exists(j))
+	if (!j || !journal_exists(j)) /* a mount that was refused has none yet */
 		return;
 	journal_lists_lock(j);
 	while (oi->writing)
