@@ -131,8 +131,7 @@ static void refile(struct journal *j, struct txn *t, struct buf *b)
 		puts = refile_forgotten_locked(j, b, other);
 	else if (join->flags & JOIN_DIRTY)
 		puts = refile_dirty_locked(j, t, b, join);
-	if (!other->txn)
-		buf_clear_flags(b, BUF_FRESH);
+	buf_clear_flags(b, BUF_FRESH); /* this copy is in the log, also if the next one has b */
 	if (b->frozen) {
 		bcache_data_free(b->cache, b->frozen);
 		b->frozen = NULL;

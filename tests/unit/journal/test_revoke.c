@@ -215,6 +215,38 @@ static void test_born_and_freed(void **state)
 	fx_close(&f);
 }
 
+static struct fixture *changes;
+
+static void change_during_commit(const char *name, u64 a, u64 b)
+{
+	struct fixture *f = changes;
+
+	if (!f || strcmp(name, "commit_log") != 0)
+		return;
+	changes = NULL;
+	fx_op(f, 0, 1, 2);
+}
+
+/* JB-15: born in N, changed by N+1 while N commits, then freed there: N's copy needs the revoke. */
+static void test_JB_15_born_in_the_transaction_before(void **state)
+{
+	struct fixture f;
+
+	fx_open(&f, &v3);
+	trace_hook = change_during_commit;
+	create_block(&f, 0, 1);
+	changes = &f;
+	commit(&f);
+	assert_null(changes);
+	free_block(&f, 0);
+	commit(&f);
+	write_data(&f, 0, "file data");
+	crash_and_recover(&f);
+	assert_string_equal(home_text(&f, 0), "file data");
+	fx_close(&f);
+	trace_hook = NULL;
+}
+
 /* More revokes than one block holds, none lost. */
 static void test_many_revokes(void **state)
 {
@@ -248,6 +280,7 @@ int main(void)
 		cmocka_unit_test(test_JB_16_cancelled_revoke_of_a_checkpointed_block),
 		cmocka_unit_test(test_JB_17_tables_switch),
 		cmocka_unit_test(test_born_and_freed),
+		cmocka_unit_test(test_JB_15_born_in_the_transaction_before),
 		cmocka_unit_test(test_many_revokes),
 	};
 
