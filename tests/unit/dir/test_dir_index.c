@@ -238,9 +238,36 @@ static void test_DR_12_move_indexed(void **state)
 	dt_end(&t);
 }
 
+/* No copy of a deleted name stays in its directory. */
+static void test_DR_3_names_are_erased(void **state)
+{
+	struct dir_test t;
+	char name[32], *out;
+
+	dt_make(&t, 8 << 20, "-b 1024 -O ^has_journal");
+	dt_up(&t);
+	for (u32 k = 0; k < 60; k++) {
+		snprintf(name, sizeof(name), "secret-%u", k);
+		assert_int_equal(dt_create(t.root, name, S_IFIFO, NULL), 0);
+	}
+	assert_int_equal(uext4_rename(t.root, "secret-7", t.root, "open", NULL, 0), 0);
+	for (u32 k = 0; k < 60; k++) {
+		snprintf(name, sizeof(name), "secret-%u", k);
+		if (k != 7)
+			assert_int_equal(uext4_unlink(t.root, NULL, name), 0);
+	}
+	dt_down(&t);
+	out = fixture_run(&t.f, "grep -a -c secret- %s || true");
+	assert_string_equal(out, "0\n");
+	free(out);
+	dt_up(&t);
+	dt_end(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_DR_3_names_are_erased),
 		cmocka_unit_test(test_DR_8_one_hash),
 		cmocka_unit_test(test_DR_10_full_index),
 		cmocka_unit_test(test_DR_10_three_levels),

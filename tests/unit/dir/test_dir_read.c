@@ -97,6 +97,7 @@ static void expect_dead(struct dir_test *t, struct uext4_inode *d)
 	struct uext4_inode *i;
 
 	assert_int_equal(uext4_readdir(d, NULL, 0, stop, NULL), -ENOENT);
+	assert_int_equal(uext4_readdir(d, NULL, 77, stop, NULL), -ENOENT);
 	assert_int_equal(uext4_lookup(d, NULL, "x", &i), -ENOENT);
 	assert_int_equal(uext4_parent(d, &i), -ENOENT);
 	assert_int_equal(uext4_create(d, NULL, "x", &req, NULL), -ENOENT);

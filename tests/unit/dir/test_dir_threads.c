@@ -76,7 +76,8 @@ static int step(struct worker *w, struct rng *r)
 		0, 0, 0, RENAME_F_EXCHANGE, RENAME_F_NOREPLACE, RENAME_F_WHITEOUT};
 	struct uext4_inode *a = w->dir[rng_below(r, DIRS)], *b = w->dir[rng_below(r, DIRS)];
 	char x[8], y[8];
-	u32 n = 0;
+	static const char *const special[] = {"a", "b", "p", "q"}; /* never empty */
+	u32 n = 0, k = (u32)rng_below(r, 16);
 
 	snprintf(x, sizeof(x), "n%u", (u32)rng_below(r, NAMES));
 	snprintf(y, sizeof(y), "n%u", (u32)rng_below(r, NAMES));
@@ -88,7 +89,7 @@ static int step(struct worker *w, struct rng *r)
 	case 2:
 		return dt_create(a, x, S_IFDIR | 0755, NULL);
 	case 3:
-		return uext4_rmdir(a, NULL, x);
+		return uext4_rmdir(a, NULL, k % 2 ? x : special[k / 4]);
 	case 4:
 		return use_lookup(a, x, b);
 	case 5:
