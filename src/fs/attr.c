@@ -25,7 +25,7 @@ static void strip_suid(struct inode *i)
 	u32 drop = S_ISUID | (i->f.mode & S_IXGRP ? S_ISGID : 0);
 
 	os_mutex_lock(&i->raw_lock);
-	i->f.mode &= ~drop;
+	atomic_store_relaxed(&i->f.mode, i->f.mode & ~drop);
 	os_mutex_unlock(&i->raw_lock);
 }
 
@@ -163,7 +163,7 @@ static void mode_apply(struct inode *i, const struct cred *c, u32 mode)
 {
 	if (c->check && !c->privileged && !cred_in_group(c, i->f.gid))
 		mode &= ~(u32)S_ISGID;
-	i->f.mode = (i->f.mode & S_IFMT) | (mode & 07777);
+	atomic_store_relaxed(&i->f.mode, (i->f.mode & S_IFMT) | (mode & 07777));
 }
 
 /* chown of a regular file drops suid and, if group-executable, sgid, as chown(2) says. */
@@ -174,7 +174,8 @@ static void owner_apply(struct inode *i, const struct attr_change *a)
 	if (a->valid & ATTR_GID)
 		i->f.gid = a->gid;
 	if (a->valid & (ATTR_UID | ATTR_GID) && !(a->valid & ATTR_MODE) && !inode_is(i, S_IFDIR))
-		i->f.mode &= ~(u32)(S_ISUID | (i->f.mode & S_IXGRP ? S_ISGID : 0));
+		atomic_store_relaxed(&i->f.mode,
+			i->f.mode & ~(u32)(S_ISUID | (i->f.mode & S_IXGRP ? S_ISGID : 0)));
 }
 
 static void times_apply(struct inode *i, const struct attr_change *a, struct os_time now)

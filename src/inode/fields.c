@@ -22,7 +22,8 @@ void inode_set_disk_size(struct inode *i, u64 size)
 
 bool inode_is(const struct inode *i, u32 type)
 {
-	return (i->f.mode & S_IFMT) == type;
+	/* Asked without a lock too: the type never changes, but the bits beside it do. */
+	return (atomic_load_relaxed(&i->f.mode) & S_IFMT) == type;
 }
 
 void inode_touch(struct inode *i, u32 which)

@@ -62,7 +62,7 @@ static int change_in(struct handle *h, struct inode *i, const struct xattr_chang
 		return err;
 	if (c->mode >= 0) {
 		os_mutex_lock(&i->raw_lock);
-		i->f.mode = (u32)c->mode;
+		atomic_store_relaxed(&i->f.mode, (u32)c->mode);
 		os_mutex_unlock(&i->raw_lock);
 	}
 	inode_touch(i, INODE_CTIME);
