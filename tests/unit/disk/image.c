@@ -76,9 +76,9 @@ void image_remove(struct image *im)
 	char path[96];
 
 	fclose(im->f);
-	strcpy(path, im->dir);
 	image_run(im, "rm -rf $D/tree $D/image $D/script", 0);
-	snprintf(path, sizeof(path), "%s/log", im->dir);
+	strcpy(path, im->dir);
+	strcat(path, "/log");
 	unlink(path);
 	rmdir(im->dir);
 }
