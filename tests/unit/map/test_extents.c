@@ -421,6 +421,26 @@ static void test_debugfs_agrees(void **state)
 	fixture_remove(&t.f);
 }
 
+/* IO-24: a change below the root tells the inode too, else fdatasync would not wait for it. */
+static void test_IO_24_leaf_changes_tell_the_inode(void **state)
+{
+	struct tmap t;
+	u32 before;
+
+	tmap_open(&t, 16 << 20, MKE2FS_1K, true, FIXTURE_MEMORY);
+	create_every_second(&t, 40, false);
+	assert_int_equal(tmap_depth(&t), 1);
+	before = t.dirties;
+	assert_int_equal(tmap_unwritten(&t, 20, 1), 0);
+	assert_int_equal(t.dirties, before + 1);
+	assert_int_equal(tmap_written(&t, 20, 1), 0);
+	assert_int_equal(t.dirties, before + 2);
+	assert_int_equal(tmap_shift(&t, 60, 1), 0);
+	assert_true(t.dirties > before + 2);
+	t.size_blocks++;
+	tmap_close(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -440,6 +460,7 @@ int main(void)
 		cmocka_unit_test(test_IO_106_107_shift),
 		cmocka_unit_test(test_IO_108_shift_deep),
 		cmocka_unit_test(test_debugfs_agrees),
+		cmocka_unit_test(test_IO_24_leaf_changes_tell_the_inode),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
