@@ -14,9 +14,10 @@ build-clang/build.ninja: export CC = clang
 $(BUILDS:%=%/build.ninja):
 	-meson setup $(@D) $(OPTIONS)
 
-# Everything; the unit tests again under each sanitizer, and as a release with no library but libc.
+# Everything; the unit tests again under ASan and UBSan, those with threads under TSan, and all of
+# them as a release with no library but libc.
 test: deps $(BUILDS:%=%/build.ninja)
-	@tests/run --build build --build build-asan:unit --build build-tsan:unit \
+	@tests/run --build build --build build-asan:unit --build build-tsan:threads \
 		--build build-bare:unit --build build-clang:none
 
 test-quick: build/build.ninja
