@@ -37,6 +37,13 @@ int cli_fail(struct cli *cli, const char *object, int err)
 	return cli_fail_text(cli, object, cli_reason(err));
 }
 
+int cli_usage_of(struct cli *cli, const char *word, const char *why)
+{
+	fprintf(stderr, "uext4: %s: %s: %s\nTry 'uext4 %s --help'.\n", cli->command, word, why,
+		cli->command);
+	return EXIT_USAGE;
+}
+
 int cli_usage(struct cli *cli, const char *why)
 {
 	fprintf(stderr, "uext4: %s: %s\nTry 'uext4 %s --help'.\n", cli->command, why, cli->command);
@@ -73,13 +80,26 @@ static const struct option common_options[] = {
 };
 enum { COMMON_COUNT = sizeof(common_options) / sizeof(common_options[0]) };
 
-/* -1 to go on, or an exit code. */
-static int take_option(struct cli *cli, int letter, cli_option_fn *option, void *arg)
+/* What getopt did not take: a letter, which may stand among others, or a long option. */
+static const char *bad_option(char **argv, char word[3])
 {
+	if (optopt <= 0 || optopt > 0x7e)
+		return argv[optind - 1];
+	word[0] = '-';
+	word[1] = (char)optopt;
+	word[2] = '\0';
+	return word;
+}
+
+/* -1 to go on, or an exit code. */
+static int take_option(struct cli *cli, int letter, char **argv, cli_option_fn *option, void *arg)
+{
+	char word[3];
+
 	switch (letter) {
 	case OPT_OFFSET:
 		if (!parse_uint(optarg, INT64_MAX, &cli->options.offset))
-			return cli_usage(cli, "the offset is not a number");
+			return cli_usage_of(cli, optarg, "the offset is not a number");
 		return -1;
 	case OPT_READ_ONLY:
 		cli->options.read_only = true;
@@ -94,11 +114,12 @@ static int take_option(struct cli *cli, int letter, cli_option_fn *option, void 
 		return EXIT_OK;
 	case '?':
 	case ':':
-		return cli_usage(cli, "an option is unknown or lacks its value");
+		return cli_usage_of(cli, bad_option(argv, word),
+			"there is no such option, or its value is missing");
 	default:
 		return option && option(arg, letter, optarg)
 			       ? -1
-			       : cli_usage(cli, "an option's value makes no sense");
+			       : cli_usage_of(cli, optarg, "the value makes no sense");
 	}
 }
 
@@ -114,7 +135,7 @@ int cli_options(struct cli *cli, int argc, char **argv, const char *letters,
 	opterr = 0;
 	optind = 1;
 	while (code < 0 && (letter = getopt_long(argc, argv, letters, all, NULL)) != -1)
-		code = take_option(cli, letter, option, arg);
+		code = take_option(cli, letter, argv, option, arg);
 	cli->argc = argc - optind;
 	cli->argv = argv + optind;
 	return code;
@@ -144,6 +165,8 @@ int cli_open(struct cli *cli, bool write, int operands_min, int operands_max)
 	cli->image = cli->argv[0];
 	image_lock_wait(cli->image, write, BUSY_WAIT_MS);
 	err = uext4_open(cli->image, &cli->options, &cli->fs);
+	if (err == -EINVAL)
+		return cli_fail_text(cli, cli->image, "there is no ext4 file system to be opened");
 	if (err)
 		return cli_fail(cli, cli->image, err);
 	cli->argc--;

@@ -14,6 +14,8 @@
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
+struct level;
+
 struct cli {
 	const char *command;
 	const char *synopsis; /* of the command, for --help */
@@ -21,8 +23,9 @@ struct cli {
 	bool json;
 	struct uext4_options options;
 	struct uext4_fs *fs;
-	bool failed; /* an error was told */
-	int argc;    /* operands after the image */
+	bool failed;		   /* an error was told */
+	const struct level *level; /* the directory that is being walked */
+	int argc;		   /* operands after the image */
 	char **argv;
 };
 
@@ -39,6 +42,8 @@ struct command {
 int cli_fail(struct cli *cli, const char *object, int err);
 int cli_fail_text(struct cli *cli, const char *object, const char *why);
 int cli_usage(struct cli *cli, const char *why);
+/* The same about a word of the command line. Both return EXIT_USAGE. */
+int cli_usage_of(struct cli *cli, const char *word, const char *why);
 const char *cli_reason(int err);
 
 /*
@@ -64,7 +69,8 @@ bool parse_uint(const char *text, uint64_t max, uint64_t *out);
 
 /* --- names.c --- */
 
-/* Control characters become '?' when the output is a terminal. */
+/* Control characters, those of two bytes in UTF-8 included, become '?' when the output is a
+ * terminal. */
 void print_name(FILE *out, const char *name);
 /* DIR/NAME, allocated; NULL without memory. */
 char *path_join(const char *dir, const char *name);
@@ -74,27 +80,6 @@ bool is_dot(const char *name);
 /* "drwxr-xr-x" and a NUL. */
 void mode_string(uint32_t mode, char out[11]);
 const char *type_name(uint32_t mode);
-
-/* --- entries.c --- */
-
-struct entry {
-	char *name;
-	uint64_t ino;
-	unsigned type;
-};
-struct entries {
-	struct entry *list;
-	size_t count, capacity;
-};
-/* All entries, sorted by name; the dots only if asked for. 0 or -errno. */
-int entries_read(struct uext4_inode *dir, bool dots, struct entries *out);
-void entries_free(struct entries *entries);
-/* The target, allocated, or NULL with *err set. */
-char *symlink_read(struct uext4_inode *link, int *err);
-
-/* Calls fn for inode and, if it is a directory, for all below it, parents first. */
-typedef void walk_fn(struct cli *cli, struct uext4_inode *inode, const char *path, void *arg);
-void walk(struct cli *cli, struct uext4_inode *inode, const char *path, walk_fn *fn, void *arg);
 
 /* --- mode.c --- */
 
@@ -106,6 +91,9 @@ int mode_parse(const char *text, uint32_t mode, uint32_t umask);
 void json_print(struct json_object *value); /* and frees it */
 /* A name is bytes: one that is not UTF-8 is shown with U+FFFD, and exactly as KEY_hex. */
 void json_add_name(struct json_object *to, const char *key, const char *name);
+/* The same as a text; shown has room for 3 bytes per byte and a NUL. False if it is not exact. */
+bool json_text(const char *name, char *shown);
+struct json_object *json_hex(const char *bytes, size_t len);
 void json_add_uint(struct json_object *to, const char *key, uint64_t value);
 void json_add_time(struct json_object *to, const char *key, struct timespec time);
 struct json_object *json_stat(const struct uext4_stat *st);

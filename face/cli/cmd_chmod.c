@@ -1,5 +1,6 @@
 /* uext4 chmod. */
 #include "cli.h"
+#include "entries.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -41,7 +42,7 @@ int cmd_chmod(struct cli *cli, int argc, char **argv)
 	int code = cli_options(cli, argc, argv, "+R", NULL, chmod_option, &c);
 
 	if (code < 0 && cli->argc > 1 && mode_parse(cli->argv[1], 0, 0) < 0)
-		code = cli_usage(cli, "the mode makes no sense");
+		code = cli_usage_of(cli, cli->argv[1], "the mode makes no sense");
 	if (code < 0)
 		code = cli_open(cli, true, 3, 0);
 	if (code >= 0)

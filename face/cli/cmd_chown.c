@@ -1,5 +1,6 @@
 /* uext4 chown. */
 #include "cli.h"
+#include "entries.h"
 #include "owner.h"
 
 struct chown {
@@ -36,7 +37,7 @@ int cmd_chown(struct cli *cli, int argc, char **argv)
 	int code = cli_options(cli, argc, argv, "Rh", NULL, chown_option, &c);
 
 	if (code < 0 && cli->argc > 1 && !owner_parse(cli->argv[1], &c.owner))
-		code = cli_usage(cli, "there is no such user or group");
+		code = cli_usage_of(cli, cli->argv[1], "there is no such user or group");
 	if (code < 0)
 		code = cli_open(cli, true, 3, 0);
 	if (code >= 0)

@@ -1,5 +1,6 @@
 /* uext4 ls. Owners are numbers: names belong to the system in the image, not to this one. */
 #include "cli.h"
+#include "entries.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -121,11 +122,15 @@ static void each(struct cli *cli, struct ls *ls, struct uext4_inode *dir, const 
 static void list(struct cli *cli, struct ls *ls, struct uext4_inode *dir, const char *path)
 {
 	struct entries entries;
-	int err = entries_read(dir, ls->all && !cli->json, &entries);
+	struct level level;
+	int err;
 
+	if (!level_enter(cli, &level, dir, path))
+		return;
+	err = entries_read(dir, ls->all && !cli->json, &entries);
 	if (err) {
 		cli_fail(cli, path, err);
-		return;
+		goto out;
 	}
 	if ((ls->many || ls->recursive) && !cli->json) {
 		if (ls->any)
@@ -138,6 +143,8 @@ static void list(struct cli *cli, struct ls *ls, struct uext4_inode *dir, const 
 	if (ls->recursive)
 		each(cli, ls, dir, path, &entries, true);
 	entries_free(&entries);
+out:
+	level_leave(cli, &level);
 }
 
 static void ls_path(struct cli *cli, struct ls *ls, const char *path)

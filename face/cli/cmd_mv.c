@@ -14,9 +14,13 @@ static bool mv_option(void *arg, int letter, const char *value)
 static void move(struct cli *cli, const char *from, const char *to, unsigned flags)
 {
 	int err = uext4_renameat(cli->fs, NULL, from, NULL, to, flags, NULL);
+	char *both = NULL;
 
+	if (err && asprintf(&both, "%s to %s", from, to) < 0)
+		both = NULL;
 	if (err)
-		cli_fail(cli, from, err);
+		cli_fail(cli, both ? both : from, err);
+	free(both);
 }
 
 static void move_into(struct cli *cli, const char *from, const char *dir, unsigned flags)

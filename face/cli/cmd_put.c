@@ -34,7 +34,7 @@ static void put_stdin(struct copy *copy, const char *path)
 					     (copy->owner.set_gid ? UEXT4_SET_GID : 0),
 		.uid = copy->owner.uid,
 		.gid = copy->owner.gid};
-	struct uext4_file *file;
+	struct uext4_file *file = NULL;
 	int err =
 		uext4_openat(cli->fs, NULL, path, O_WRONLY | O_CREAT | O_TRUNC, 0644, NULL, &file);
 
@@ -42,10 +42,9 @@ static void put_stdin(struct copy *copy, const char *path)
 		err = uext4_setattr(uext4_file_inode(file), NULL, &set);
 	if (!err)
 		err = put_data(copy, STDIN_FILENO, uext4_file_inode(file));
+	uext4_file_close(file);
 	if (err)
 		cli_fail(cli, path, err);
-	else
-		uext4_file_close(file);
 }
 
 /*

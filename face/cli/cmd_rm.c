@@ -1,5 +1,6 @@
 /* uext4 rm. */
 #include "cli.h"
+#include "entries.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,12 +26,14 @@ static void rm_below(
 	struct cli *cli, const struct rm *rm, struct uext4_inode *dir, const char *path)
 {
 	struct entries entries;
-	int err = entries_read(dir, false, &entries);
+	struct level level;
+	int err;
 
-	if (err) {
-		cli_fail(cli, path, err);
+	if (!level_enter(cli, &level, dir, path))
 		return;
-	}
+	err = entries_read(dir, false, &entries);
+	if (err)
+		cli_fail(cli, path, err);
 	for (size_t k = 0; k < entries.count; k++) {
 		char *below = path_join(path, entries.list[k].name);
 
@@ -38,6 +41,7 @@ static void rm_below(
 		free(below);
 	}
 	entries_free(&entries);
+	level_leave(cli, &level);
 }
 
 static void rm_entry(struct cli *cli, const struct rm *rm, struct uext4_inode *dir,
@@ -70,7 +74,7 @@ static void rm_path(struct cli *cli, const struct rm *rm, const char *path)
 	if (err == -ENOENT && rm->force)
 		return;
 	if (err) {
-		cli_fail(cli, path, err);
+		cli_fail(cli, path, err == -EEXIST ? -EBUSY : err); /* the root */
 		return;
 	}
 	rm_entry(cli, rm, dir, name, path);

@@ -1,5 +1,6 @@
 /* uext4 stat. */
 #include "cli.h"
+#include "entries.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>

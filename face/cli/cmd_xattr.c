@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum { VALUE_BYTES_MAX = 65536 }; /* XATTR_SIZE_MAX, and XATTR_LIST_MAX */
+enum { NAME_BYTES_MAX = 512 };	  /* more than a prefix and 255 bytes */
 
 struct xattr {
 	unsigned flags; /* of resolving */
@@ -35,32 +36,22 @@ static void print_value(const char *value, size_t len)
 		printf("%02x", (unsigned char)value[k]);
 }
 
-static void add_value(struct json_object *to, const char *name, const char *value, size_t len)
-{
-	char *hex = malloc(2 * len + 1);
-
-	if (!hex)
-		return;
-	for (size_t k = 0; k < len; k++)
-		sprintf(hex + 2 * k, "%02x", (unsigned char)value[k]);
-	hex[2 * len] = '\0';
-	json_object_object_add(to, name, json_object_new_string(hex));
-	free(hex);
-}
-
 static int list_names(struct xattr *x, struct uext4_inode *inode, const char *names, size_t len,
 	struct json_object *to)
 {
 	for (const char *name = names; name < names + len; name += strlen(name) + 1) {
 		ssize_t n = uext4_getxattr(inode, NULL, name, x->buf, VALUE_BYTES_MAX);
+		char shown[3 * NAME_BYTES_MAX + 1];
 
 		if (n < 0)
 			return (int)n;
 		if (to) {
-			add_value(to, name, x->buf, (size_t)n);
+			json_text(name, shown);
+			json_object_object_add(to, shown, json_hex(x->buf, (size_t)n));
 			continue;
 		}
-		printf("%s=", name);
+		print_name(stdout, name);
+		putchar('=');
 		print_value(x->buf, (size_t)n);
 		putchar('\n');
 	}
@@ -98,8 +89,8 @@ static int get(struct xattr *x, struct uext4_inode *inode, const char *path, con
 		return fwrite(x->buf, 1, (size_t)n, stdout) == (size_t)n ? 0 : -errno;
 	to = json_object_new_object();
 	json_add_name(to, "path", path);
-	json_object_object_add(to, "name", json_object_new_string(name));
-	add_value(to, "value_hex", x->buf, (size_t)n);
+	json_add_name(to, "name", name);
+	json_object_object_add(to, "value_hex", json_hex(x->buf, (size_t)n));
 	json_object_array_add(x->json, to);
 	return 0;
 }

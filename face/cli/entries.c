@@ -1,5 +1,5 @@
 /* Reading directories, and walking trees, in an image. */
-#include "cli.h"
+#include "entries.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -94,16 +94,45 @@ char *symlink_read(struct uext4_inode *link, int *err)
 	return target;
 }
 
+/* Deeper trees than this would cost more stack than there may be. */
+enum { DEPTH_MAX = 10000 };
+
+bool level_enter(struct cli *cli, struct level *level, struct uext4_inode *dir, const char *path)
+{
+	*level = (struct level){.ino = uext4_inode_number(dir),
+		.depth = cli->level ? cli->level->depth + 1 : 1,
+		.above = cli->level};
+	for (const struct level *l = level->above; l; l = l->above) {
+		if (l->ino == level->ino) {
+			cli_fail_text(cli, path, "the directory is below itself; run e2fsck");
+			return false;
+		}
+	}
+	if (level->depth > DEPTH_MAX) {
+		cli_fail_text(cli, path, "too many directories below each other");
+		return false;
+	}
+	cli->level = level;
+	return true;
+}
+
+void level_leave(struct cli *cli, const struct level *level)
+{
+	cli->level = level->above;
+}
+
 static void walk_below(
 	struct cli *cli, struct uext4_inode *dir, const char *path, walk_fn *fn, void *arg)
 {
 	struct entries entries;
-	int err = entries_read(dir, false, &entries);
+	struct level level;
+	int err;
 
-	if (err) {
-		cli_fail(cli, path, err);
+	if (!level_enter(cli, &level, dir, path))
 		return;
-	}
+	err = entries_read(dir, false, &entries);
+	if (err)
+		cli_fail(cli, path, err);
 	for (size_t k = 0; k < entries.count; k++) {
 		char *below = path_join(path, entries.list[k].name);
 		struct uext4_inode *inode = NULL;
@@ -117,6 +146,7 @@ static void walk_below(
 		free(below);
 	}
 	entries_free(&entries);
+	level_leave(cli, &level);
 }
 
 void walk(struct cli *cli, struct uext4_inode *inode, const char *path, walk_fn *fn, void *arg)

@@ -3,6 +3,7 @@
  * followed, and every entry is made by a single name in a directory that is held open.
  */
 #include "copy.h"
+#include "entries.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -78,9 +79,24 @@ static void get_below(const struct get *g, const char *name, int fd)
 	free(path);
 }
 
-static int get_directory(const struct get *g)
+static int get_entries(const struct get *g, int fd)
 {
 	struct entries entries;
+	struct level level;
+	int err;
+
+	if (!level_enter(g->copy->cli, &level, g->inode, g->path))
+		return 0;
+	err = entries_read(g->inode, false, &entries);
+	for (size_t k = 0; k < entries.count; k++)
+		get_below(g, entries.list[k].name, fd);
+	entries_free(&entries);
+	level_leave(g->copy->cli, &level);
+	return err;
+}
+
+static int get_directory(const struct get *g)
+{
 	int fd, err;
 
 	if (mkdirat(g->host_dir, g->to, 0700) < 0 && errno != EEXIST)
@@ -88,13 +104,7 @@ static int get_directory(const struct get *g)
 	fd = openat(g->host_dir, g->to, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	err = entries_read(g->inode, false, &entries);
-	if (err)
-		goto out;
-	for (size_t k = 0; k < entries.count; k++)
-		get_below(g, entries.list[k].name, fd);
-	entries_free(&entries);
-out:
+	err = get_entries(g, fd);
 	close(fd);
 	return err;
 }

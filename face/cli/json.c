@@ -1,6 +1,7 @@
 /* Output for programs. */
 #include "cli.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 void json_print(struct json_object *value)
@@ -30,37 +31,59 @@ static int utf8_length(const unsigned char *s)
 	return c > 0x10ffff || c >> 11 == 0x1b ? 0 : len;
 }
 
-static void add_hex(struct json_object *to, const char *key, const unsigned char *s)
+static void add_hex(struct json_object *to, const char *key, const char *s)
 {
-	char hex_key[64], hex[2 * 4096 + 1];
-	size_t len = 0;
+	size_t len = strlen(s);
+	char hex_key[64];
 
-	for (; *s && len + 2 < sizeof(hex); s++)
-		len += (size_t)sprintf(hex + len, "%02x", *s);
-	hex[len] = '\0';
 	snprintf(hex_key, sizeof(hex_key), "%s_hex", key);
-	json_object_object_add(to, hex_key, json_object_new_string(hex));
+	json_object_object_add(to, hex_key, json_hex(s, len));
+}
+
+struct json_object *json_hex(const char *bytes, size_t len)
+{
+	char *hex = malloc(2 * len + 1);
+	struct json_object *value;
+
+	if (!hex)
+		return NULL;
+	for (size_t k = 0; k < len; k++)
+		sprintf(hex + 2 * k, "%02x", (unsigned char)bytes[k]);
+	value = json_object_new_string_len(hex, (int)(2 * len));
+	free(hex);
+	return value;
+}
+
+bool json_text(const char *name, char *shown)
+{
+	const unsigned char *s = (const unsigned char *)name;
+	bool exact = true;
+
+	while (*s) {
+		int len = utf8_length(s);
+		size_t bytes = len ? (size_t)len : 3;
+
+		memcpy(shown, len ? (const char *)s : "\xef\xbf\xbd", bytes);
+		shown += bytes;
+		exact = exact && len;
+		s += len ? len : 1;
+	}
+	*shown = '\0';
+	return exact;
 }
 
 void json_add_name(struct json_object *to, const char *key, const char *name)
 {
-	const unsigned char *s = (const unsigned char *)name;
-	char shown[3 * 4096 + 1];
-	size_t used = 0;
-	bool exact = true;
+	char *shown = malloc(3 * strlen(name) + 1);
+	bool exact;
 
-	while (*s && used + 4 < sizeof(shown)) {
-		int len = utf8_length(s);
-
-		memcpy(shown + used, len ? (const char *)s : "\xef\xbf\xbd", len ? (size_t)len : 3);
-		used += len ? (size_t)len : 3;
-		exact = exact && len;
-		s += len ? len : 1;
-	}
-	shown[used] = '\0';
-	json_object_object_add(to, key, json_object_new_string_len(shown, (int)used));
+	if (!shown)
+		return;
+	exact = json_text(name, shown);
+	json_object_object_add(to, key, json_object_new_string(shown));
 	if (!exact)
-		add_hex(to, key, (const unsigned char *)name);
+		add_hex(to, key, name);
+	free(shown);
 }
 
 void json_add_uint(struct json_object *to, const char *key, uint64_t value)
@@ -70,9 +93,16 @@ void json_add_uint(struct json_object *to, const char *key, uint64_t value)
 
 void json_add_time(struct json_object *to, const char *key, struct timespec time)
 {
+	bool negative = time.tv_sec < 0;
+	long long sec = negative ? -(long long)time.tv_sec : (long long)time.tv_sec;
+	long nsec = time.tv_nsec;
 	char text[40];
 
-	snprintf(text, sizeof(text), "%lld.%09ld", (long long)time.tv_sec, time.tv_nsec);
+	if (negative && nsec) { /* nanoseconds count forward, decimals away from zero */
+		sec--;
+		nsec = 1000000000 - nsec;
+	}
+	snprintf(text, sizeof(text), "%s%lld.%09ld", negative ? "-" : "", sec, nsec);
 	json_object_object_add(to, key, json_object_new_double_s((double)time.tv_sec, text));
 }
 

@@ -12,7 +12,14 @@ void print_name(FILE *out, const char *name)
 	for (; *name; name++) {
 		unsigned char c = (unsigned char)*name;
 
-		putc(terminal && (c < ' ' || c == 0x7f) ? '?' : c, out);
+		if (!terminal) {
+			putc(c, out);
+		} else if (c == 0xc2 && (unsigned char)name[1] >> 5 == 4) {
+			putc('?', out); /* U+0080 to U+009F */
+			name++;
+		} else {
+			putc(c < ' ' || c == 0x7f ? '?' : c, out);
+		}
 	}
 }
 
