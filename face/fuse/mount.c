@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "../cli/image_lock.h"
@@ -54,8 +55,14 @@ static int fuse_check(void)
 	return fail("/dev/fuse", strerror(errno));
 }
 
+static int dead_mount(const char *dir)
+{
+	return fail(dir, "a mount whose server has died is there; run 'uext4 umount' on it first");
+}
+
 static int paths_check(const struct mount_options *o)
 {
+	struct statvfs served;
 	struct stat st;
 
 	if (stat(o->image, &st) < 0)
@@ -63,9 +70,11 @@ static int paths_check(const struct mount_options *o)
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 		return fail(o->image, "neither a file nor a block device");
 	if (stat(o->dir, &st) < 0)
-		return fail(o->dir, strerror(errno));
+		return errno == ENOTCONN ? dead_mount(o->dir) : fail(o->dir, strerror(errno));
 	if (!S_ISDIR(st.st_mode))
 		return fail(o->dir, "not a directory");
+	if (statvfs(o->dir, &served) < 0 && errno == ENOTCONN)
+		return dead_mount(o->dir);
 	return 0;
 }
 

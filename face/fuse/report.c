@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +41,7 @@ void report_log(void *arg, enum uext4_log_level level, const char *message)
 
 void report(enum uext4_log_level level, const char *format, ...)
 {
-	char text[1024];
+	char text[PATH_MAX + 512];
 	va_list args;
 
 	va_start(args, format);
@@ -66,6 +67,8 @@ const char *report_reason(int err)
 		return "another program has it open";
 	case -ENOTSUP:
 		return "it uses a feature that is not supported";
+	case -EINVAL:
+		return "there is no ext4 file system to be opened";
 	default:
 		return strerror(-err);
 	}
