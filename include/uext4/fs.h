@@ -36,7 +36,8 @@ enum uext4_atime { UEXT4_RELATIME, UEXT4_NOATIME, UEXT4_STRICTATIME };
 
 /*
  * Zero-initialise, set `size` to sizeof(struct uext4_options), then what you
- * need; zero always means the default. Later versions append fields.
+ * need; zero always means the default. Later versions append fields: programs
+ * built before then keep working; EINVAL tells one that the library is older.
  */
 struct uext4_options {
 	size_t size;
@@ -58,7 +59,7 @@ struct uext4_options {
 	uint64_t superblock; /* block number of a backup superblock, in its own block size; 0 =
 				primary; read-only */
 	uint32_t commit_interval_ms; /* 0 = 5000 */
-	uint64_t cache_bytes;	     /* bound of page and metadata cache together; 0 = 256 MiB */
+	uint64_t cache_bytes;	     /* bound of all caches together, about; 0 = 256 MiB */
 	const char *journal_path;    /* device or file of an external journal */
 	void (*log)(void *arg, enum uext4_log_level level, const char *message); /* NULL: dropped */
 	void *log_arg;
@@ -67,8 +68,8 @@ struct uext4_options {
 /*
  * A caller's own block device. Calls may come from several threads at once.
  * read and write transfer everything or return a negative errno. flush makes
- * all writes completed before it durable. discard may be NULL. All offsets and
- * lengths are multiples of block_size.
+ * all writes completed before it durable; NULL: every write is so at once.
+ * discard may be NULL. All offsets and lengths are multiples of block_size.
  */
 struct uext4_device_ops {
 	size_t size; /* sizeof(struct uext4_device_ops) */

@@ -14,7 +14,13 @@ static u64 cache_bytes(const struct fs *fs)
 	return fs->options.cache_bytes ? fs->options.cache_bytes : CACHE_BYTES_DEFAULT;
 }
 
-/* A quarter of the bound serves metadata, the rest file pages. */
+/*
+ * Of the bound a quarter serves metadata, an eighth inodes that nobody holds
+ * and as much what is known of their maps, the rest file pages.
+ */
+#define INODE_BYTES 2048 /* an inode with its map and attributes, about */
+#define MAP_ENTRY_BYTES 64
+
 static int bcache_up(struct fs *fs)
 {
 	struct volume *v = &fs->volume;
@@ -32,7 +38,7 @@ static int pages_up(struct fs *fs)
 	struct volume *v = &fs->volume;
 	struct page_cache_params p = {.dev = v->dev,
 		.block_size = v->sb.block_size,
-		.max_bytes = cache_bytes(fs) / 4 * 3,
+		.max_bytes = cache_bytes(fs) / 2,
 		.log = &v->log};
 
 	return page_cache_create(&p, &v->pages);
@@ -50,10 +56,15 @@ static void pages_down(struct volume *v)
 	v->pages = NULL;
 }
 
+static u32 unused_inodes(const struct fs *fs)
+{
+	return (u32)min_of(max_of(cache_bytes(fs) / 8 / INODE_BYTES, 1ull), (u64)UINT32_MAX);
+}
+
 int volume_up(struct fs *fs, bool trust_counts)
 {
 	struct volume *v = &fs->volume;
-	struct icache_params ip = {0};
+	struct icache_params ip = {.max_unused = unused_inodes(fs)};
 	int err = bcache_up(fs);
 
 	if (err)
@@ -67,7 +78,7 @@ int volume_up(struct fs *fs, bool trust_counts)
 	err = space_create(v, trust_counts);
 	if (err)
 		goto out_pages;
-	err = map_cache_create(v, 0);
+	err = map_cache_create(v, max_of(cache_bytes(fs) / 8 / MAP_ENTRY_BYTES, 1ull));
 	if (err)
 		goto out_space;
 	err = icache_create(v, &ip);

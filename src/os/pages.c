@@ -11,6 +11,7 @@
 #include "base/trace.h"
 #include "os/free_list.h"
 #include "os/mem.h"
+#include "os/page_arena.h"
 #include "os/thread.h"
 
 #define PAGE_SHIFT 12
@@ -46,6 +47,25 @@ static void *pop_any(unsigned n)
 	return p;
 }
 
+/* Address sanitizer builds ask the C library, which it knows. */
+static bool in_arena(unsigned n)
+{
+	return KEEP_FREE_LISTS && n < ARENA_ORDERS;
+}
+
+static void *new_pages(unsigned n, size_t size)
+{
+	return in_arena(n) ? arena_alloc(n) : aligned_alloc(PAGE_BYTES, size);
+}
+
+static void drop_pages(unsigned n, void *p)
+{
+	if (in_arena(n))
+		arena_free(p, n);
+	else
+		free(p);
+}
+
 void *os_alloc_pages(size_t size)
 {
 	void *p = NULL;
@@ -58,7 +78,7 @@ void *os_alloc_pages(size_t size)
 	if (n < CLASSES)
 		p = pop_any(n);
 	if (!p)
-		p = aligned_alloc(PAGE_BYTES, size);
+		p = new_pages(n, size);
 #ifdef UEXT4_DEBUG
 	if (p)
 		memset(p, 0xa5, size);
@@ -75,7 +95,7 @@ void os_free_pages(void *p, size_t size)
 		return;
 	max = (u32)max_of(CLASS_BYTES_MAX >> PAGE_SHIFT >> n, 1);
 	if (n == CLASSES || !free_list_push(&shards[os_shard(SHARDS)].classes[n], p, max))
-		free(p);
+		drop_pages(n, p);
 }
 
 void os_mem_trim(void)
@@ -84,5 +104,5 @@ void os_mem_trim(void)
 
 	for (unsigned n = 0; n < CLASSES; n++)
 		while ((p = pop_any(n)))
-			free(p);
+			drop_pages(n, p);
 }
