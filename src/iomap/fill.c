@@ -161,7 +161,7 @@ static int fill_collect(struct iofile *io, u64 *pos, u64 end, struct fill *fill)
 static void fill_finish_one(struct folio *f, int err)
 {
 	err = fill_error(f, err);
-	os_mutex_lock(&f->lock);
+	folio_lock(f);
 	if (!err)
 		f->uptodate = folio_mask_inside(f, f->pos, f->pos + f->size);
 	folio_clear_flags(f, FOLIO_READING);

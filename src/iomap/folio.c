@@ -93,7 +93,7 @@ static int folio_make(struct iofile *io, u64 pos, u32 size, bool reading, struct
 	f = folio_alloc(io, pos, size, reading);
 	if (!f)
 		return ERR(ENOMEM);
-	os_mutex_lock(&f->lock); /* nobody removes it between tree and LRU */
+	folio_lock(f); /* nobody removes it between tree and LRU */
 	os_mutex_lock(&io->tree_lock);
 	err = tree_insert(io, f);
 	os_mutex_unlock(&io->tree_lock);

@@ -96,6 +96,11 @@ static inline u64 folio_page(const struct folio *f)
 {
 	return f->pos / f->io->cache->page_bytes;
 }
+/* Inside the writeback reserve, which has order 0 of the same rank. */
+static inline void folio_lock(struct folio *f)
+{
+	os_mutex_lock_nested(&f->lock, 1);
+}
 void folio_get(struct folio *f);
 void folio_put(struct folio *f);
 /* The folio at pos with a reference, or NULL. */

@@ -30,7 +30,7 @@ void iofile_drop_range(struct iofile *io, u64 start, u64 end)
 
 	while ((f = folio_next(io, pos, end, false)) != NULL) {
 		pos = f->pos + f->size;
-		os_mutex_lock(&f->lock);
+		folio_lock(f);
 		folio_wait_flags(f, FOLIO_READING | FOLIO_WRITEBACK);
 		if (!(f->flags & FOLIO_GONE)) {
 			if (start <= f->pos && end >= f->pos + f->size)
@@ -51,7 +51,7 @@ int iofile_invalidate_range(struct iofile *io, u64 start, u64 end)
 
 	while ((f = folio_next(io, pos, end, false)) != NULL) {
 		pos = f->pos + f->size;
-		os_mutex_lock(&f->lock);
+		folio_lock(f);
 		folio_wait_flags(f, FOLIO_READING | FOLIO_WRITEBACK);
 		if (f->flags & FOLIO_GONE)
 			;
@@ -76,7 +76,7 @@ bool iofile_has_data(struct iofile *io, u64 start, u64 end, u64 *first)
 		u64 mask;
 
 		pos = f->pos + f->size;
-		os_mutex_lock(&f->lock);
+		folio_lock(f);
 		mask = f->flags & FOLIO_GONE
 			       ? 0
 			       : (f->dirty | f->uptodate) & folio_mask_touched(f, start, end);

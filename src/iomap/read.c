@@ -90,7 +90,7 @@ static int read_missing(struct iofile *io, struct folio *f, u64 pos, u64 end)
 	int err = 0;
 
 	io->ops->lock_fill(io);
-	os_mutex_lock(&f->lock);
+	folio_lock(f);
 	folio_wait_flags(f, FOLIO_READING | FOLIO_WRITING);
 	if (!(f->flags & FOLIO_GONE))
 		err = folio_fill_locked(f, folio_mask_touched(f, pos, end));
@@ -112,7 +112,7 @@ static int read_folio(struct iofile *io, u64 pos, u64 end, u64 size, struct foli
 				return err;
 			continue;
 		}
-		os_mutex_lock(&f->lock);
+		folio_lock(f);
 		folio_wait_flags(f, FOLIO_READING);
 		if (!(f->flags & FOLIO_GONE) && !(folio_mask_touched(f, pos, end) & ~f->uptodate)) {
 			*out = f;

@@ -27,7 +27,7 @@ static void chunk_put(struct chunk *c)
 		struct folio *f = c->folio[k];
 
 		if (c->writing) {
-			os_mutex_lock(&f->lock);
+			folio_lock(f);
 			folio_clear_flags(f, FOLIO_WRITING);
 			os_mutex_unlock(&f->lock);
 		}
@@ -87,7 +87,7 @@ static int chunk_lock(struct iofile *io, struct chunk *c, u64 pos, struct folio 
 		if (pos < f->pos || pos >= f->pos + f->size)
 			continue;
 		for (;;) {
-			os_mutex_lock(&f->lock);
+			folio_lock(f);
 			folio_wait_flags(f, FOLIO_READING | FOLIO_WRITEBACK);
 			if (!(f->flags & FOLIO_GONE))
 				break;

@@ -34,7 +34,7 @@ static void part_end(struct folio *f)
 
 	if (atomic_sub(&f->io_pending, 1) != 0)
 		return;
-	os_mutex_lock(&f->lock);
+	folio_lock(f);
 	err = atomic_xchg(&f->io_error, 0);
 	if (err)
 		note_error(f->io, err);
@@ -72,9 +72,9 @@ static u64 clip_to_end(struct folio *f, u64 mask, u64 end)
  */
 static u64 data_end(struct iofile *io)
 {
-	u64 writing = atomic_load_acq(&io->writing_end);
+	u64 writing = atomic_load_acq(&io->writing_end), size = io->ops->size(io);
 
-	return max_of(writing, io->ops->size(io));
+	return max_of(writing, size);
 }
 
 /* Locks, claims and returns the blocks to write; 0 if there is nothing to do. */
@@ -82,7 +82,7 @@ static u64 claim(struct folio *f, bool wait)
 {
 	u64 mask = 0;
 
-	os_mutex_lock(&f->lock);
+	folio_lock(f);
 	if (wait)
 		folio_wait_flags(f, FOLIO_WRITEBACK);
 	if (!(f->flags & (FOLIO_GONE | FOLIO_WRITEBACK)) && f->dirty) {
@@ -210,7 +210,7 @@ int iofile_wait_range(struct iofile *io, u64 start, u64 end)
 		return 0;
 	for (u64 pos = start; (f = folio_next(io, pos, end, false)) != NULL;) {
 		pos = f->pos + f->size;
-		os_mutex_lock(&f->lock);
+		folio_lock(f);
 		folio_wait_flags(f, FOLIO_WRITEBACK);
 		os_mutex_unlock(&f->lock);
 		folio_put(f);
