@@ -67,7 +67,15 @@ static int write_data(struct journal *j, struct txn *t)
 
 static int flush_fs(struct journal *j)
 {
-	return j->p.no_barrier ? 0 : dev_flush(j->p.fs_dev);
+	int err;
+
+	if (j->p.no_barrier)
+		return 0;
+	commit_flush_begins(j);
+	err = dev_flush(j->p.fs_dev);
+	if (!err)
+		commit_flush_ended(j);
+	return err;
 }
 
 /* JB-22: data, log, wait, record. JB-23: an external journal has the data flushed before. */

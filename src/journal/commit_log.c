@@ -231,6 +231,7 @@ int commit_write_record(struct journal *j, struct txn *t)
 {
 	struct jbd2_commit *c = j->block;
 	u32 flags = j->p.no_barrier ? 0 : DEV_PREFLUSH | DEV_FUA;
+	bool flushes = !j->p.no_barrier && j->p.log_dev == j->p.fs_dev;
 	pblk_t pblk;
 	int err = log_map(j, log_next(j, t->log_start, t->log_len - 1), &pblk);
 
@@ -246,12 +247,11 @@ int commit_write_record(struct journal *j, struct txn *t)
 		jbd2_commit_csum_set(j->csum_seed, c, j->block_size);
 	}
 	TRACE("commit_record", t->seq, pblk);
+	if (flushes)
+		commit_flush_begins(j);
 	err = dev_write(j->p.log_dev, pblk * j->block_size, c, j->block_size, flags);
 	TRACE("commit_durable", t->seq, err);
-	if (!err && !j->p.no_barrier) {
-		os_mutex_lock(&j->lock);
-		j->flushes++;
-		os_mutex_unlock(&j->lock);
-	}
+	if (!err && flushes)
+		commit_flush_ended(j);
 	return err;
 }

@@ -49,35 +49,46 @@ int journal_commit_wait(struct journal *j, tid_nr tid)
 	return err;
 }
 
-/* A flush that starts from now on also covers what the caller wrote before (JB-25). */
-static bool flush_to_come(struct journal *j, tid_nr tid, u64 *count)
+void commit_flush_begins(struct journal *j)
 {
-	bool to_come;
+	os_mutex_lock(&j->lock);
+	j->flush_started++;
+	os_mutex_unlock(&j->lock);
+}
+
+void commit_flush_ended(struct journal *j)
+{
+	os_mutex_lock(&j->lock);
+	j->flush_done = j->flush_started;
+	os_mutex_unlock(&j->lock);
+}
+
+/* A flush with a higher number began later, so it also covers what was written before (JB-25). */
+static u64 last_flush_started(struct journal *j)
+{
+	u64 number;
 
 	os_mutex_lock(&j->lock);
-	to_come = !committed_locked(j, tid) && !(j->committing && j->committing->tid == tid &&
-						       j->committing->state >= TXN_RECORD);
-	*count = j->flushes;
+	number = j->flush_started;
 	os_mutex_unlock(&j->lock);
-	return to_come;
+	return number;
 }
 
 int journal_commit(struct journal *j, tid_nr tid, bool *flushed)
 {
-	u64 before = 0;
-	bool to_come;
+	u64 before;
 	int err;
 
 	if (flushed)
 		*flushed = false;
 	if (!tid || !journal_exists(j))
 		return 0;
-	to_come = flush_to_come(j, tid, &before);
+	before = last_flush_started(j);
 	journal_commit_start(j, tid);
 	err = journal_commit_wait(j, tid);
-	if (!err && to_come && flushed) {
+	if (!err && flushed) {
 		os_mutex_lock(&j->lock);
-		*flushed = j->flushes != before;
+		*flushed = j->flush_done > before;
 		os_mutex_unlock(&j->lock);
 	}
 	return err;

@@ -64,7 +64,8 @@ struct journal {
 	tid_nr next_tid;	     /* lock: lock */
 	tid_nr committed_tid;	     /* lock: lock; newest that is durable */
 	tid_nr request_tid;	     /* lock: lock; commit up to this one is wanted */
-	u64 flushes;		     /* lock: lock; flushes of the fs device done by commits */
+	u64 flush_started;	     /* lock: lock; number of the last flush of the fs device ... */
+	u64 flush_done;		     /* lock: lock; ... that a commit began, and that succeeded */
 	u32 max_log;	 /* log blocks of a maximal transaction without reserved handles */
 	u32 max_credits; /* the same less descriptors and commit record */
 	u32 tags_per_block, revokes_per_block;

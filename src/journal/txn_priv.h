@@ -84,6 +84,9 @@ void commit_main(void *journal);
 /* Revoke blocks, descriptors, data; waits for all of it. Commit thread, state COMMIT. */
 int commit_write_log(struct journal *j, struct txn *t);
 int commit_write_record(struct journal *j, struct txn *t);
+/* Around each flush of the file system's device; ended only if it succeeded. */
+void commit_flush_begins(struct journal *j);
+void commit_flush_ended(struct journal *j);
 
 /* --- checkpoint.c --- */
 

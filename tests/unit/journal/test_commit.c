@@ -3,6 +3,7 @@
 
 #include "base/crc.h"
 #include "base/util.h"
+#include "journal/journal_priv.h"
 #include "os/thread.h"
 
 #include <string.h>
@@ -390,6 +391,61 @@ static void test_JB_25_flushed(void **state)
 	fx_close(&f);
 }
 
+static struct sync_call {
+	struct fixture *f;
+	struct os_thread *thread;
+	tid_nr tid;
+	bool flushed;
+} * sync_call;
+
+static void sync_main(void *arg)
+{
+	struct sync_call *c = arg;
+
+	assert_int_equal(journal_commit(c->f->j, c->tid, &c->flushed), 0);
+}
+
+/* A commit's flush is over, but the commit not yet: now somebody syncs a transaction without
+ * changes. */
+static void sync_behind_flush(const char *name, u64 a, u64 b)
+{
+	struct sync_call *c = sync_call;
+	struct journal *j;
+	struct handle h;
+	bool asked = false;
+
+	if (!c || strcmp(name, "commit_durable") != 0)
+		return;
+	sync_call = NULL;
+	j = c->f->j;
+	assert_int_equal(handle_start(j, &h, 1, 0), 0);
+	c->tid = handle_tid(&h);
+	assert_int_equal(handle_stop(&h), 0);
+	assert_int_equal(os_thread_create(&c->thread, "sync", sync_main, c), 0);
+	while (!asked) {
+		os_mutex_lock(&j->lock);
+		asked = j->request_tid == c->tid;
+		os_mutex_unlock(&j->lock);
+		os_yield();
+	}
+}
+
+/* IO-88: what was written after that flush began still needs one. */
+static void test_JB_25_flush_of_an_older_commit(void **state)
+{
+	struct fixture f;
+	struct sync_call c = {.f = &f};
+
+	trace_hook = sync_behind_flush;
+	fx_open(&f, &v3);
+	sync_call = &c;
+	commit(&f, fx_op(&f, 0, 1, 1));
+	os_thread_join(c.thread);
+	assert_false(c.flushed);
+	fx_close(&f);
+	trace_hook = NULL;
+}
+
 /* JB-23: with an external journal the fs device is flushed between the data and the record. */
 static void test_JB_23_external(void **state)
 {
@@ -425,6 +481,7 @@ int main(void)
 		cmocka_unit_test(test_JB_14_empty_transaction),
 		cmocka_unit_test(test_AL_4_callbacks),
 		cmocka_unit_test(test_JB_25_flushed),
+		cmocka_unit_test(test_JB_25_flush_of_an_older_commit),
 		cmocka_unit_test(test_JB_23_external),
 	};
 
