@@ -257,7 +257,7 @@ void journal_abort(struct journal *j, int err)
 	log_msg(j->p.log, LOG_ERROR,
 		"journal: aborted by error %d: changes are refused, repair with a check", -err);
 	os_mutex_lock(&j->lock);
-	j->errno_pending = journal_exists(j);
+	j->errno_pending = journal_exists(j) && err != -ESHUTDOWN; /* asked for: no damage */
 	os_cond_broadcast(&j->state_cond);
 	os_cond_broadcast(&j->commit_cond);
 	os_cond_broadcast(&j->cp_cond);
