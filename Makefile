@@ -29,16 +29,28 @@ check-style: build/build.ninja
 deps:
 	@tools/deps
 
+# Every flip of every byte of metadata, under ASan and UBSan; STEP=n takes every nth.
+fuzz: build-asan/build.ninja
+	@ninja -C build-asan tests/fuzz/test_flip
+	@build-asan/tests/fuzz/test_flip $(or $(STEP),1)
+
 rules:
 	tools/rules-table > docs/RULES.md
 
+# The dynamic linker finds a new library by its cache, which only root may renew.
 install: all
-	meson install -C build
+	meson install -C build --no-rebuild
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || ldconfig
 
-demo: all
+# Goes on without the packages that only tests need.
+demo:
+	-@tools/deps
+	@$(MAKE) all
 	tools/demo
 
 clean:
 	rm -rf $(BUILDS)
 
-.PHONY: all test test-quick check-style deps rules install demo clean
+# First the packages, then all else; ninja works in parallel by itself.
+.NOTPARALLEL:
+.PHONY: all test fuzz test-quick check-style deps rules install demo clean

@@ -12,7 +12,8 @@ extern "C" {
 
 /*
  * A counted reference to an inode. Every function that returns one through
- * `out` gives a reference that the caller drops with uext4_inode_put. A file
+ * `out` gives a reference that the caller drops with uext4_inode_put; on an
+ * error *out stays as it was. Where a name is made, out may be NULL. A file
  * whose last name is removed lives until its last reference is dropped.
  */
 struct uext4_inode;
