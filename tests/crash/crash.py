@@ -1,0 +1,112 @@
+"""What the crash tests share: three ways to recover one image, and what must be equal after them."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import oracle
+
+MIB = 1 << 20
+CSUM_OFF = "^metadata_csum,^metadata_csum_seed,^orphan_file"
+NEW = "metadata_csum,metadata_csum_seed,orphan_file"
+OLD = "metadata_csum,^metadata_csum_seed,^orphan_file"
+
+# name: (size in MiB, mke2fs arguments)
+SETS = {
+    "default": (24, ["-t", "ext4", "-b", "4096", "-O", OLD, "-J", "size=4"]),
+    "orphan-file": (24, ["-t", "ext4", "-b", "4096", "-O", NEW, "-J", "size=4"]),
+    "1k-tiny-journal": (16, ["-t", "ext4", "-b", "1024", "-O", OLD, "-J", "size=1"]),
+    "1k-orphan-file": (16, ["-t", "ext4", "-b", "1024", "-O", NEW, "-J", "size=1"]),
+    "no-csum": (16, ["-t", "ext4", "-b", "1024", "-O", CSUM_OFF, "-J", "size=1"]),
+    "ext3-1k": (16, ["-t", "ext3", "-b", "1024", "-J", "size=1"]),
+}
+
+
+def tool(*args):
+    r = subprocess.run([oracle.built("tests/interop/" + args[0]), *map(str, args[1:])], timeout=300,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
+    if r.returncode:
+        raise RuntimeError(f"{args}: exit {r.returncode}\n{r.stderr[-2000:]}")
+    return r.stdout
+
+
+def copy(image, to):
+    oracle.run("cp", "--sparse=always", image, to)
+    return to
+
+
+def same_bytes(a, b):
+    return subprocess.run(["cmp", "-s", a, b], check=False).returncode == 0
+
+
+def recover_ours(image):
+    """Mounting read-write and closing: the tree is read in between."""
+    return tool("tree", f"image:{image}")
+
+
+def recover_kernel(image, look=None):
+    """The tree, and what look(root directory) complains about."""
+    with oracle.kernel_mount(image) as where:
+        return tool("tree", f"posix:{where}"), look(where) if look else ""
+
+
+TIMES = re.compile(r" [mc]=\S+")
+
+
+def compare(names, trees):
+    """What differs from the first tree. Linux alone sets times when it finishes a truncation."""
+    out = ""
+    for name, tree in zip(names[1:], trees[1:]):
+        pair = [TIMES.sub("", t) if name == "kernel" else t for t in (trees[0], tree)]
+        if why := oracle.first_difference(*pair, (names[0], name)):
+            out += f"{names[0]} and {name} differ:\n{why}\n"
+    return out
+
+
+def verdict(image, keep=None, read_only=True, look=None):
+    """OC-1 for one crash image; empty = good. keep: where the image that uext4 recovered goes;
+    look: checks the files, given their root directory."""
+    work = image + ".d"
+    os.mkdir(work)
+    try:
+        return _verdict(image, work, keep, read_only, look)
+    except (RuntimeError, subprocess.SubprocessError) as e:
+        return str(e)
+    finally:
+        shutil.rmtree(work)
+
+
+def _verdict(image, work, keep, read_only, look):
+    ours, kernel, fsck = (copy(image, f"{work}/{n}") for n in ("ours", "kernel", "fsck"))
+    names, trees, problems = ["uext4", "kernel", "e2fsck"], [], ""
+    trees.append(recover_ours(ours))
+    if why := oracle.fsck_problems(ours):
+        problems += f"e2fsck after uext4's recovery: {why}\n"
+    tree, why = recover_kernel(kernel, look)
+    trees.append(tree)
+    problems += why
+    if why := oracle.fsck_problems(kernel):
+        problems += f"e2fsck after the kernel's recovery: {why}\n"
+    if why := oracle.fsck_recovers(fsck):
+        problems += f"e2fsck's own recovery: {why}\n"
+    trees.append(tool("tree", f"image-ro:{fsck}"))
+    if read_only:
+        again = copy(image, f"{work}/ro")
+        names.append("uext4 read-only")
+        trees.append(tool("tree", f"image-ro:{again}"))
+        if not same_bytes(image, again):
+            problems += "a read-only open changed the image (RC-12)\n"
+    problems += compare(names, trees)
+    if keep:
+        os.replace(ours, keep)
+    return problems
+
+
+def save(image, name):
+    """Keeps a failing image if KEEP_CRASH names a directory."""
+    where = os.environ.get("KEEP_CRASH")
+    if where:
+        os.makedirs(where, exist_ok=True)
+        shutil.copy(image, os.path.join(where, name))
