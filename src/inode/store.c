@@ -94,10 +94,16 @@ static int map_dirty(struct handle *h, struct filemap *fm)
 static void map_add_blocks(struct filemap *fm, s64 blocks)
 {
 	struct inode *i = inode_of_map(fm);
+	s64 sectors = blocks * (s64)(i->volume->sb.block_size / 512);
+	bool below_zero;
 
 	os_mutex_lock(&i->raw_lock);
-	i->f.blocks += (u64)(blocks * (s64)(i->volume->sb.block_size / 512));
+	below_zero = sectors < 0 && (u64)-sectors > i->f.blocks;
+	i->f.blocks = below_zero ? 0 : i->f.blocks + (u64)sectors;
 	os_mutex_unlock(&i->raw_lock);
+	if (below_zero)
+		volume_error(i->volume, ERR(EUCLEAN), i->ino, 0,
+			"the inode counts fewer blocks than it has; run e2fsck");
 }
 
 const struct filemap_ops inode_map_ops = {.dirty = map_dirty, .add_blocks = map_add_blocks};

@@ -44,7 +44,7 @@ static int verify_data(const struct buf *b, const void *data, const struct buf_t
 	int err = type->verify ? type->verify(c->p.sb, data, b->pblk, ctx, &why) : 0;
 
 	if (err)
-		log_msg(c->p.log, LOG_ERROR, "block %llu, inode %u: not a valid %s: %s",
+		log_msg(c->p.log, LOG_ERROR, "block %llu, inode %u: not a valid %s: %s; run e2fsck",
 			(unsigned long long)b->pblk, ctx->owner, type->name, why);
 	return err;
 }

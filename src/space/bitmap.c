@@ -58,20 +58,6 @@ static void mark_own(const struct space *sp, group_nr nr, void *map, pblk_t pblk
 		bits_set(map, (u32)(from - first), (u32)(to - from));
 }
 
-/* AL-2: the map of a group of which nothing but its own metadata is used. */
-static void synthesise(const struct space *sp, const struct group *g, void *map)
-{
-	group_nr nr = g->idx.nr;
-	u32 used = group_blocks(sp, nr);
-
-	memset(map, 0, sp->sb->block_size);
-	bits_set(map, 0, group_base_blocks(sp, nr));
-	mark_own(sp, nr, map, g->block_bitmap, 1);
-	mark_own(sp, nr, map, g->inode_bitmap, 1);
-	mark_own(sp, nr, map, g->inode_table, sp->itable_blocks);
-	bits_set(map, used, sp->sb->block_size * 8 - used);
-}
-
 /* AL-1, AL-3: everything the zone knows inside this group must be used. */
 static const char *zone_check(struct space *sp, const struct group *g, const void *map)
 {
@@ -86,6 +72,26 @@ static const char *zone_check(struct space *sp, const struct group *g, const voi
 		if (bits_weight(map, (u32)(at - first), (u32)len) != len)
 			return "block bitmap shows metadata as free";
 	return NULL;
+}
+
+/*
+ * AL-2: the map of a group of which nothing but its own metadata is used. The
+ * flag alone is not believed: set by mistake, it would give away what is in use.
+ */
+static const char *synthesise(struct space *sp, const struct group *g, void *map)
+{
+	group_nr nr = g->idx.nr;
+	u32 used = group_blocks(sp, nr);
+
+	memset(map, 0, sp->sb->block_size);
+	bits_set(map, 0, group_base_blocks(sp, nr));
+	mark_own(sp, nr, map, g->block_bitmap, 1);
+	mark_own(sp, nr, map, g->inode_bitmap, 1);
+	mark_own(sp, nr, map, g->inode_table, sp->itable_blocks);
+	bits_set(map, used, sp->sb->block_size * 8 - used);
+	if (g->free_blocks < used - bits_weight(map, 0, used))
+		return "a group said to be unused counts blocks in use";
+	return zone_check(sp, g, map);
 }
 
 static int bitmap_failed(struct space *sp, struct group *g, u32 flag, int err)
@@ -161,8 +167,7 @@ static int buddy_from_nothing(struct space *sp, struct group *g, struct buddy *b
 
 	if (!map)
 		return ERR(ENOMEM);
-	synthesise(sp, g, map);
-	why = zone_check(sp, g, map);
+	why = synthesise(sp, g, map);
 	if (why)
 		err = group_bad_locked(sp, g, GROUP_BAD_BLOCKS, -EUCLEAN, why);
 	else
@@ -246,8 +251,7 @@ static int init_block_bitmap(struct handle *h, struct space *sp, struct group *g
 	err = buf_create(h, sp->v->bcache, g->block_bitmap, &block_bitmap_buf_type, &ctx, &b);
 	if (err)
 		return err;
-	synthesise(sp, g, b->data);
-	why = zone_check(sp, g, b->data);
+	why = synthesise(sp, g, b->data);
 	if (why) {
 		buf_put(b);
 		return group_bad_locked(sp, g, GROUP_BAD_BLOCKS, -EUCLEAN, why);

@@ -1,0 +1,216 @@
+/*
+ * One bad field with valid checksums: opening is refused or the damage is
+ * contained, as the rules say, with a message that helps; e2fsck finds nothing
+ * afterwards that it did not find before.
+ */
+#include "campaign.h"
+#include "cases.h"
+#include "exercise.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct job {
+	struct image img;
+	bool log[16384]; /* which blocks belong to the log */
+	const struct poke_case *cases[400];
+	unsigned count;
+};
+
+static void complain(struct verdict *v, const char *what, const struct report *r)
+{
+	size_t len = strlen(v->why);
+
+	snprintf(v->why + len, sizeof(v->why) - len, "%s\n%s", what, r->log);
+}
+
+static bool unlike(int expected, int got)
+{
+	return expected != ANY && got != -expected;
+}
+
+static void judge(struct image *img, const struct report *r, int open_err, struct verdict *v)
+{
+	char text[200];
+
+	if (unlike(open_err, r->open_err)) {
+		snprintf(text, sizeof(text), "opening gave %d, not %d", -r->open_err, open_err);
+		complain(v, text, r);
+	}
+	if (r->open_err && (!r->logged_error || !r->log[0]))
+		complain(v, "refused without a message", r);
+	if (r->first_odd) {
+		snprintf(text, sizeof(text), "errno %d from %.150s", r->first_odd, r->odd_call);
+		complain(v, text, r);
+	}
+	if (img->outside)
+		complain(v, "a request went beyond the device", r);
+}
+
+static void judge_found(const struct report *r, int found, struct verdict *v)
+{
+	bool damage = r->seen[117] || r->seen[74]; /* EUCLEAN, EBADMSG */
+
+	if (r->open_err)
+		return;
+	if (found > 0 && !r->seen[found] && !(found == 117 && r->seen[74]))
+		complain(v, "the damage was not found", r);
+	if (found == 0 && damage)
+		complain(v, "damage was found where there is none", r);
+	if (damage && !r->says_what_to_do)
+		complain(v, "damage was met without a message that names e2fsck", r);
+}
+
+static bool applied(struct image *img, const struct poke_case *c)
+{
+	image_restore(img);
+	img->outside = false;
+	for (int k = 0; k < 2 && c->poke[k].what != OBJ_NONE; k++)
+		if (!poke_apply(img, &c->poke[k]))
+			return false;
+	return true;
+}
+
+/* Nothing but the superblock and the log may differ after a refusal. */
+static void compare_refused(struct job *job, const u8 *before, struct verdict *v)
+{
+	struct image *img = &job->img;
+	u32 bs = img->sb.block_size;
+
+	for (u64 at = 0; at < img->size; at += bs) {
+		if (at <= EXT4_SUPER_OFFSET && EXT4_SUPER_OFFSET < at + bs)
+			continue;
+		if (job->log[at / bs] || memcmp(img->work + at, before + at, bs) == 0)
+			continue;
+		snprintf(v->why + strlen(v->why), 200, "block %llu was written though refused\n",
+			(unsigned long long)(at / bs));
+		return;
+	}
+}
+
+/*
+ * What follows from damage that was met and left alone: a deleted file whose
+ * blocks can't be freed stays an orphan, a group that can't be trusted keeps
+ * what was freed. Blocks used but free are never among it.
+ */
+static bool is_consequence(const char *line)
+{
+	static const char *const kinds[] = {"Deleted inode ", "Inode bitmap differences: -",
+		"Block bitmap differences: -", "Orphan file  block  is not clean.", "Clear? no",
+		"Failed to initialize orphan file.", "Recreate? no", "Fix? no", "Unattached inode ",
+		"Connect to ", "Extended attribute block  ", "Free blocks count wrong",
+		"Inode  was part of the orphaned", "Inode  ref count", "Problem in HTREE ",
+		"Free inodes count wrong", "Inodes that were part of", "\t", "Directory inode ",
+		"Salvage? no", "efsck: aborted"};
+
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
+		if (strncmp(line, kinds[k], strlen(kinds[k])) == 0 && !strchr(line, '+'))
+			return true;
+	return false;
+}
+
+static void compare_fsck(struct image *img, const char *before, bool damage, struct verdict *v)
+{
+	char *after = image_fsck(img), *save, needle[1100];
+
+	for (char *line = strtok_r(after, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		size_t len = strlen(v->why);
+
+		snprintf(needle, sizeof(needle), "\n%.1000s\n", line);
+		if (damage && is_consequence(line))
+			continue;
+		if (!strstr(before, needle) && len + 300 < sizeof(v->why))
+			snprintf(v->why + len, 300, "new complaint: %s\n", line);
+	}
+	free(after);
+}
+
+static void read_write(struct job *job, const struct poke_case *c, struct verdict *v)
+{
+	struct image *img = &job->img;
+	u8 *before = malloc(img->size);
+	char *kinds = NULL;
+	struct report r;
+
+	memcpy(before, img->work, img->size);
+	if (c->rw == 0 || c->rw == ANY)
+		kinds = image_fsck(img);
+	exercise(img, 0, &r);
+	judge(img, &r, c->rw, v);
+	judge_found(&r, c->found, v);
+	if (r.open_err)
+		compare_refused(job, before, v);
+	else if (kinds)
+		compare_fsck(img, kinds, r.says_what_to_do || c->found != 0, v);
+	free(kinds);
+	free(before);
+}
+
+static void one(void *arg, unsigned n, struct verdict *v)
+{
+	struct job *job = arg;
+	const struct poke_case *c = job->cases[n];
+	struct image *img = &job->img;
+	struct report r;
+
+	snprintf(v->name, sizeof(v->name), "%s on %s", c->name, base_names[img->base]);
+	if (!applied(img, c))
+		return;
+	read_write(job, c, v);
+	applied(img, c);
+	exercise(img, EXERCISE_RO, &r);
+	judge(img, &r, c->ro, v);
+	image_restore(img);
+}
+
+static void run_list(struct job *job, const struct case_list *list)
+{
+	char title[100];
+
+	job->count = 0;
+	for (unsigned k = 0; k < list->count; k++)
+		if (list->cases[k].bases & 1u << job->img.base)
+			job->cases[job->count++] = &list->cases[k];
+	snprintf(title, sizeof(title), "%s, %s", base_names[job->img.base], list->name);
+	campaign(title, job->count, one, job);
+}
+
+static void find_log(struct job *job)
+{
+	struct image *img = &job->img;
+	struct place p = place_find(img, OBJ_JSUPER, NODE_ROOT);
+	u32 blocks = p.at ? (u32)poke_read(p.at + 16, 4, true) : 0;
+
+	memset(job->log, 0, sizeof(job->log));
+	for (lblk_t k = 0; k < blocks; k++)
+		job->log[place_map(img, img->sb.journal_inum, k)] = true;
+}
+
+/* An image without damage passes the exercise without any error message. */
+static void sound(void *arg, unsigned n, struct verdict *v)
+{
+	static const struct poke_case c = {.name = "no damage"};
+
+	((struct job *)arg)->cases[0] = &c;
+	one(arg, 0, v);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct case_list *const lists[] = {
+		&case_super, &case_inodes, &case_maps, &case_dirs, &case_rest};
+	static struct job job;
+
+	for (int base = 0; base < BASE_COUNT; base++) {
+		if (argc > 1 && strcmp(argv[1], base_names[base]) != 0)
+			continue;
+		image_build(&job.img, (enum base)base);
+		find_log(&job);
+		campaign(base_names[base], 1, sound, &job);
+		for (size_t k = 0; k < sizeof(lists) / sizeof(lists[0]); k++)
+			run_list(&job, lists[k]);
+		image_free(&job.img);
+	}
+	return campaign_finish();
+}
