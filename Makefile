@@ -17,7 +17,7 @@ $(BUILDS:%=%/build.ninja):
 # Everything; the unit tests again under ASan and UBSan, those with threads under TSan, and all of
 # them as a release with no library but libc.
 test: deps $(BUILDS:%=%/build.ninja)
-	@tests/run --build build --build build-asan:unit --build build-tsan:threads \
+	@tests/run --build build --build build-asan:unit --build build-asan:fuzz --build build-tsan:threads \
 		--build build-bare:unit --build build-clang:none
 
 test-quick: build/build.ninja
