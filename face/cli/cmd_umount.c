@@ -106,7 +106,9 @@ static int unmount(struct cli *cli, const char *dir)
 		return EXIT_OK;
 	if (errno != EPERM)
 		return cli_fail(cli, dir, -errno);
-	return run_fusermount(dir, why, sizeof(why)) ? EXIT_OK : cli_fail_text(cli, dir, why);
+	if (run_fusermount(dir, why, sizeof(why)))
+		return EXIT_OK;
+	return cli_fail_text(cli, dir, why[0] ? why : "fusermount3 failed");
 }
 
 int cmd_umount(struct cli *cli, int argc, char **argv)

@@ -10,6 +10,8 @@ static bool parse_id(const char *text, uint32_t *id)
 {
 	uint64_t n;
 
+	while (text[0] == '0' && text[1] >= '0' && text[1] <= '9')
+		text++; /* decimal, as chown(1) has it */
 	if (!parse_uint(text, UINT32_MAX - 1, &n))
 		return false;
 	*id = (uint32_t)n;

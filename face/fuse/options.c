@@ -205,7 +205,7 @@ static const char *apply_number(struct mount_options *o, const char *name, const
 	uint64_t n;
 
 	if (!strcmp(name, "commit") ? !parse_number(value, UINT32_MAX / 1000, &n)
-				    : !parse_number(value, small ? UINT32_MAX : INT64_MAX, &n))
+				    : !parse_number(value, small ? UINT32_MAX - 1 : INT64_MAX, &n))
 		return "its value is not a number that makes sense";
 	if (!strcmp(name, "offset"))
 		o->fs.offset = n;
