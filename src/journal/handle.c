@@ -63,7 +63,7 @@ static int join_locked(struct handle *h, u32 credits, u32 revokes)
 		struct txn *t = j->running;
 		int err = 0;
 
-		if (journal_aborted(j))
+		if (journal_aborted(j) || j->stopping)
 			return ERR(EROFS);
 		if (!t) {
 			err = open_txn_locked(j);

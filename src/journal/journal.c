@@ -210,6 +210,18 @@ static void drop_list(struct journal *j, struct list *txns)
 	}
 }
 
+/* Operations that are late get EROFS: what they changed now would miss the flush. */
+static void refuse_handles(struct journal *j)
+{
+	os_mutex_lock(&j->lock);
+	j->stopping = true;
+	os_cond_broadcast(&j->state_cond);
+	os_cond_broadcast(&j->commit_cond);
+	while (j->nj_open)
+		os_cond_wait(&j->state_cond, &j->lock);
+	os_mutex_unlock(&j->lock);
+}
+
 int journal_stop(struct journal *j)
 {
 	bool empty;
@@ -217,6 +229,7 @@ int journal_stop(struct journal *j)
 
 	if (!j->running_threads)
 		return 0;
+	refuse_handles(j);
 	err = journal_exists(j) ? journal_flush(j) : journal_write_dirty(j);
 	end_threads(j);
 	if (!journal_exists(j)) {

@@ -71,7 +71,7 @@ struct journal {
 	u32 tags_per_block, revokes_per_block;
 	u32 cp_goal;		   /* lock: lock; checkpoint until log_used is at most this */
 	bool cp_wanted;		   /* lock: lock */
-	bool stopping;		   /* lock: lock; the commit thread is to end */
+	bool stopping;		   /* lock: lock; no handle starts, the commit thread is to end */
 	bool cp_stop;		   /* lock: lock; the checkpoint thread is to end */
 	bool running_threads;	   /* journal_run succeeded */
 	bool errno_pending;	   /* lock: lock; the commit thread is to store abort_err */

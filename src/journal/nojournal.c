@@ -20,6 +20,10 @@ int nojournal_handle_start(struct journal *j, struct handle *h, bool reserved)
 	os_mutex_lock(&j->lock);
 	while (j->nj_locked && !(reserved && j->nj_open > 0))
 		os_cond_wait(&j->state_cond, &j->lock);
+	if (j->stopping) {
+		os_mutex_unlock(&j->lock);
+		return ERR(EROFS);
+	}
 	j->nj_open++;
 	j->stats.handles++;
 	os_mutex_unlock(&j->lock);
@@ -33,7 +37,7 @@ void nojournal_handle_stop(struct handle *h)
 
 	os_rank_leave(RANK_HANDLE, h);
 	os_mutex_lock(&j->lock);
-	if (--j->nj_open == 0 && j->nj_locked)
+	if (--j->nj_open == 0 && (j->nj_locked || j->stopping))
 		os_cond_broadcast(&j->state_cond);
 	os_mutex_unlock(&j->lock);
 	while (!list_empty(&h->callbacks)) {

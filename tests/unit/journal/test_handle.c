@@ -251,6 +251,38 @@ static void test_JB_30_sequence_wrap(void **state)
 	fx_close(&f);
 }
 
+static struct fixture *stopping;
+
+static void start_while_stopping(const char *name, u64 a, u64 b)
+{
+	struct fixture *f = stopping;
+	struct handle h;
+
+	if (!f || strcmp(name, "checkpoint_written") != 0)
+		return;
+	stopping = NULL;
+	assert_int_equal(handle_start(f->j, &h, 1, 0), -EROFS);
+}
+
+/* MD-11: a handle that comes while the journal stops would miss the last flush; and it can run
+ * again. */
+static void test_MD_11_no_handle_while_stopping(void **state)
+{
+	struct fixture f;
+
+	fx_open(&f, &(struct fixture_options){.incompat = 0x12});
+	fx_op(&f, 0, 1, 1);
+	trace_hook = start_while_stopping;
+	stopping = &f;
+	assert_int_equal(journal_stop(f.j), 0);
+	assert_null(stopping);
+	trace_hook = NULL;
+	assert_int_equal(fx_home_value(&f, FX_META), 1);
+	assert_int_equal(journal_run(f.j), 0);
+	fx_op(&f, 0, 1, 2);
+	fx_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,6 +294,7 @@ int main(void)
 		cmocka_unit_test(test_JB_20_ordered_data),
 		cmocka_unit_test(test_JB_21_data_error),
 		cmocka_unit_test(test_JB_30_sequence_wrap),
+		cmocka_unit_test(test_MD_11_no_handle_while_stopping),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
