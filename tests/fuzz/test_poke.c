@@ -176,6 +176,50 @@ static void run_list(struct job *job, const struct case_list *list)
 	campaign(title, job->count, one, job);
 }
 
+/* MD-2..4: what opening gives with one more feature bit; ANY where it depends on the rest. */
+static void expect_feature(int word, u32 bit, struct poke_case *c)
+{
+	/* among the known: bigalloc, which is judged with extents first */
+	const u32 compat = 0x1e3f, incompat = 0x67d6, read_incompat = 0x38000, ro_compat = 0x1067f;
+
+	c->rw = c->ro = ANY;
+	if (word == 0 && !(bit & compat)) {
+		c->rw = c->ro = 0;
+	} else if (word == 1 && bit == 8) {
+		c->rw = c->ro = 117;
+	} else if (word == 1 && bit & read_incompat) {
+		c->rw = 30;
+		c->ro = 0;
+	} else if (word == 1 && !(bit & incompat)) {
+		c->rw = c->ro = 95;
+	} else if (word == 2 && !(bit & ro_compat)) {
+		c->rw = 30;
+		c->ro = ANY;
+	}
+}
+
+static void feature(void *arg, unsigned n, struct verdict *v)
+{
+	struct job *job = arg;
+	u32 bit = 1u << n % 32;
+	char name[40];
+	struct poke_case c = {.name = name,
+		.poke = {{.what = OBJ_SUPER,
+			.offset = 0x5c + n / 32 * 4,
+			.len = 4,
+			.value = bit,
+			.set = true}},
+		.found = ANY};
+
+	image_restore(&job->img);
+	if (poke_read(job->img.work + EXT4_SUPER_OFFSET + 0x5c + n / 32 * 4, 4, false) & bit)
+		return;
+	snprintf(name, sizeof(name), "feature word %u bit 0x%x", n / 32, bit);
+	expect_feature((int)(n / 32), bit, &c);
+	job->cases[0] = &c;
+	one(arg, 0, v);
+}
+
 static void find_log(struct job *job)
 {
 	struct image *img = &job->img;
@@ -208,6 +252,7 @@ int main(int argc, char **argv)
 		image_build(&job.img, (enum base)base);
 		find_log(&job);
 		campaign(base_names[base], 1, sound, &job);
+		campaign("features", 96, feature, &job);
 		for (size_t k = 0; k < sizeof(lists) / sizeof(lists[0]); k++)
 			run_list(&job, lists[k]);
 		image_free(&job.img);
