@@ -58,6 +58,21 @@ static int remount_check(struct fs *fs, bool read_only)
 	return 0;
 }
 
+/* As on Linux, a file without a name that is held keeps the mount writable: its end is a change. */
+static int go_read_only(struct fs *fs)
+{
+	struct volume *v = &fs->volume;
+
+	atomic_or(&v->flags, VOLUME_READ_ONLY);
+	icache_shrink(v, 0);
+	if (orphans_pending(v)) {
+		atomic_and(&v->flags, ~(u32)VOLUME_READ_ONLY);
+		return ERR(EBUSY);
+	}
+	fs->options.read_only = true;
+	return fs_go_quiet(fs);
+}
+
 static int remount_to(struct fs *fs, bool read_only)
 {
 	struct volume *v = &fs->volume;
@@ -66,11 +81,8 @@ static int remount_to(struct fs *fs, bool read_only)
 
 	if (read_only == !fs->live)
 		return 0;
-	if (read_only) {
-		fs->options.read_only = true;
-		atomic_or(&v->flags, VOLUME_READ_ONLY);
-		return fs_go_quiet(fs);
-	}
+	if (read_only)
+		return go_read_only(fs);
 	err = super_check_features(&v->sb, true, text, sizeof(text));
 	if (err) {
 		log_msg(&v->log, LOG_ERROR, "%s", text);

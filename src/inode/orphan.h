@@ -23,6 +23,8 @@ struct orphan_report {
 	u32 deleted, truncated, skipped;
 };
 int orphans_cleanup(struct volume *v, bool drop_only, struct orphan_report *out);
+/* Has an inode in memory work to finish? */
+bool orphans_pending(struct volume *v);
 bool orphans_empty(struct volume *v); /* the orphan file holds no entry (OR-3) */
 
 #endif

@@ -198,6 +198,16 @@ void orphan_file_close(struct volume *v)
 	o->block_count = 0;
 }
 
+bool orphans_pending(struct volume *v)
+{
+	bool pending;
+
+	os_mutex_lock(&v->orphans->lock);
+	pending = !list_empty(&v->orphans->list) || v->orphans->used;
+	os_mutex_unlock(&v->orphans->lock);
+	return pending;
+}
+
 bool orphans_empty(struct volume *v)
 {
 	return !v->orphans || v->orphans->used == 0;

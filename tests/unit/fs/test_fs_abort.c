@@ -71,11 +71,33 @@ static void test_shutdown_is_no_error(void **state)
 	dt_end(&t);
 }
 
+/* A held file without a name would be deleted under its holder by the next remount. */
+static void test_remount_waits_for_unnamed_files(void **state)
+{
+	struct uext4_inode *i;
+	struct dir_test t;
+
+	dt_make(&t, 8 << 20, "");
+	dt_up(&t);
+	assert_int_equal(dt_create(t.root, "file", S_IFREG | 0644, &i), 0);
+	assert_int_equal(uext4_unlink(t.root, NULL, "file"), 0);
+	assert_int_equal(uext4_remount(t.fs, true), -EBUSY);
+	assert_false(uext4_is_read_only(t.fs));
+	uext4_inode_put(i);
+	assert_int_equal(uext4_remount(t.fs, true), 0);
+	assert_true(uext4_is_read_only(t.fs));
+	assert_int_equal(uext4_remount(t.fs, false), 0);
+	assert_int_equal(dt_create(t.root, "other", S_IFREG | 0644, &i), 0);
+	uext4_inode_put(i);
+	dt_end(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_JB_38_sync_after_abort),
 		cmocka_unit_test(test_shutdown_is_no_error),
+		cmocka_unit_test(test_remount_waits_for_unnamed_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
