@@ -34,12 +34,12 @@ static int enter(struct handle *h, struct inode *dir, struct name name, struct i
 {
 	int err = dir_add(h, dir, name, i->ino, dir_type_of(i));
 
-	if (!err && inode_is(i, S_IFDIR))
-		err = inode_inc_links(dir);
 	if (err)
 		return err;
+	if (inode_is(i, S_IFDIR))
+		err = inode_inc_links(dir);
 	dir_touched(dir);
-	return inode_dirty(h, dir);
+	return half_done(h, err ? err : inode_dirty(h, dir));
 }
 
 static struct inode_new new_request(
@@ -217,7 +217,7 @@ static int link_in(struct handle *h, struct inode *dir, struct name name, struct
 	if (!err)
 		err = inode_dirty(h, i);
 	dir_touched(dir);
-	return err ? err : inode_dirty(h, dir);
+	return half_done(h, err ? err : inode_dirty(h, dir));
 }
 
 static int link_attempt(

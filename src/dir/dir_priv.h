@@ -153,5 +153,11 @@ void dir_touched(struct inode *dir);
 int handle_finish(struct handle *h, int err);
 /* Drops one link of a file in h; the last one puts it on the orphan record (DR-16). */
 int drop_link(struct handle *h, struct inode *i);
+int drop_dir(struct handle *h, struct inode *i);
+/*
+ * The result of the later steps of an operation whose first step has changed something: what
+ * failed half-way (I/O, memory, damage) must never commit, so its transaction is given up.
+ */
+int half_done(struct handle *h, int err);
 
 #endif

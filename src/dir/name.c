@@ -97,3 +97,23 @@ int drop_link(struct handle *h, struct inode *i)
 		err = orphan_add(h, i);
 	return err ? err : inode_dirty(h, i);
 }
+
+/* A directory is gone at once: no links, no size; its blocks are freed with the last reference. */
+int drop_dir(struct handle *h, struct inode *i)
+{
+	int err;
+
+	inode_clear_links(i);
+	inode_touch(i, INODE_CTIME);
+	inode_set_size(i, 0);
+	inode_set_disk_size(i, 0);
+	err = orphan_add(h, i);
+	return err ? err : inode_dirty(h, i);
+}
+
+int half_done(struct handle *h, int err)
+{
+	if (err)
+		journal_abort(h->journal, err);
+	return err;
+}

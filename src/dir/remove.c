@@ -17,27 +17,19 @@ static int unlink_in(struct handle *h, struct inode *dir, const struct dir_slot 
 		return err;
 	dir_touched(dir);
 	err = inode_dirty(h, dir);
-	return err ? err : drop_link(h, i);
+	return half_done(h, err ? err : drop_link(h, i));
 }
 
-/* The directory is gone at once: no links, no size; its blocks are freed with the last reference.
- */
 static int rmdir_in(struct handle *h, struct inode *dir, const struct dir_slot *s, struct inode *i)
 {
 	int err = dir_remove(h, dir, s);
 
 	if (err)
 		return err;
-	inode_clear_links(i);
-	inode_touch(i, INODE_CTIME);
-	inode_set_size(i, 0);
-	inode_set_disk_size(i, 0);
-	err = orphan_add(h, i);
-	if (!err)
-		err = inode_dirty(h, i);
+	err = drop_dir(h, i);
 	inode_dec_links(dir);
 	dir_touched(dir);
-	return err ? err : inode_dirty(h, dir);
+	return half_done(h, err ? err : inode_dirty(h, dir));
 }
 
 static int remove_found(struct inode *dir, const struct cred *cred, const struct dir_slot *s,

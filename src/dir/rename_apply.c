@@ -39,29 +39,40 @@ static int dirs_done(struct handle *h, struct rename *r)
 	return inode_dirty(h, r->to_dir);
 }
 
-static int exchange(struct handle *h, struct rename *r)
+/* A directory that changes places with a file takes its link along. */
+static int exchange_links(struct rename *r)
 {
 	bool a = inode_is(r->source, S_IFDIR), b = inode_is(r->target, S_IFDIR);
-	int err = dir_replace(h, r->to_dir, &r->to_slot, r->source->ino, dir_type_of(r->source));
+	struct inode *gains = a ? r->to_dir : r->from_dir;
+	int err;
+
+	if (!crosses(r) || a == b)
+		return 0;
+	err = inode_inc_links(gains);
+	if (!err)
+		inode_dec_links(gains == r->to_dir ? r->from_dir : r->to_dir);
+	return err;
+}
+
+static int exchange_rest(struct handle *h, struct rename *r)
+{
+	int err =
+		dir_replace(h, r->from_dir, &r->from_slot, r->target->ino, dir_type_of(r->target));
 
 	if (!err)
-		err = dir_replace(
-			h, r->from_dir, &r->from_slot, r->target->ino, dir_type_of(r->target));
-	if (!err && crosses(r) && a && !b) {
-		err = inode_inc_links(r->to_dir);
-		if (!err)
-			inode_dec_links(r->from_dir);
-	}
-	if (!err && crosses(r) && b && !a) {
-		err = inode_inc_links(r->from_dir);
-		if (!err)
-			inode_dec_links(r->to_dir);
-	}
+		err = exchange_links(r);
 	if (!err)
 		err = moved(h, r->source, r->to_dir, crosses(r));
 	if (!err)
 		err = moved(h, r->target, r->from_dir, crosses(r));
 	return err ? err : dirs_done(h, r);
+}
+
+static int exchange(struct handle *h, struct rename *r)
+{
+	int err = dir_replace(h, r->to_dir, &r->to_slot, r->source->ino, dir_type_of(r->source));
+
+	return err ? err : half_done(h, exchange_rest(h, r));
 }
 
 /*
@@ -70,17 +81,7 @@ static int exchange(struct handle *h, struct rename *r)
  */
 static int drop_target(struct handle *h, struct rename *r)
 {
-	struct inode *i = r->target;
-	int err;
-
-	if (!inode_is(i, S_IFDIR))
-		return drop_link(h, i);
-	inode_clear_links(i);
-	inode_touch(i, INODE_CTIME);
-	inode_set_size(i, 0);
-	inode_set_disk_size(i, 0);
-	err = orphan_add(h, i);
-	return err ? err : inode_dirty(h, i);
+	return inode_is(r->target, S_IFDIR) ? drop_dir(h, r->target) : drop_link(h, r->target);
 }
 
 static int place(struct handle *h, struct rename *r)
@@ -116,13 +117,11 @@ static int make_whiteout(struct handle *h, struct rename *r)
 	return inode_new(h, r->from_dir, &nr, &r->whiteout);
 }
 
-static int move(struct handle *h, struct rename *r)
+static int move_rest(struct handle *h, struct rename *r)
 {
 	bool dir = inode_is(r->source, S_IFDIR);
-	int err = place(h, r);
+	int err = clear_old(h, r);
 
-	if (!err)
-		err = clear_old(h, r);
 	if (!err && dir && crosses(r) && !r->target)
 		err = inode_inc_links(r->to_dir);
 	if (!err && dir && (crosses(r) || r->target))
@@ -132,6 +131,13 @@ static int move(struct handle *h, struct rename *r)
 	if (!err && r->target)
 		err = drop_target(h, r);
 	return err ? err : dirs_done(h, r);
+}
+
+static int move(struct handle *h, struct rename *r)
+{
+	int err = place(h, r);
+
+	return err ? err : half_done(h, move_rest(h, r));
 }
 
 static int move_with_whiteout(struct handle *h, struct rename *r)
