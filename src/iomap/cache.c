@@ -63,11 +63,6 @@ void page_cache_destroy(struct page_cache *pc)
 	os_free(pc);
 }
 
-void page_cache_quiesce(struct page_cache *pc)
-{
-	os_workqueue_flush(pc->readers);
-}
-
 void page_cache_stats(struct page_cache *pc, struct page_cache_stats *out)
 {
 	*out = (struct page_cache_stats){.bytes = atomic_load_relaxed(&pc->bytes),

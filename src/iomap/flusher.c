@@ -53,7 +53,7 @@ static bool pass_begin(struct page_cache *pc, u64 limit_ns, struct pass *pass)
 {
 	pass->io = NULL;
 	os_mutex_lock(&pc->lock);
-	while (!pass->io && !list_empty(&pc->dirty_files)) {
+	while (!pass->io && !pc->quiet && !list_empty(&pc->dirty_files)) {
 		struct iofile *io = list_first(&pc->dirty_files, struct iofile, dirty_node);
 
 		if (io->dirtied_when_ns > limit_ns)
@@ -79,11 +79,11 @@ static void pass_end(struct page_cache *pc, u64 limit_ns, struct pass *pass)
 
 	if (iofile_is_dirty(io))
 		file_list(io, max_of(os_clock_mono(), limit_ns + 1));
+	io->ops->put(io); /* before: who waits for the pass counts on that */
 	os_mutex_lock(&pc->lock);
 	list_del(&pass->node);
 	os_cond_broadcast(&pc->progress);
 	os_mutex_unlock(&pc->lock);
-	io->ops->put(io);
 }
 
 static int write_files(struct page_cache *pc, u64 limit_ns, bool wait)
@@ -109,6 +109,25 @@ static void passes_wait(struct page_cache *pc)
 	limit = pc->pass_seq;
 	while (!list_empty(&pc->passes) && list_first(&pc->passes, struct pass, node)->seq <= limit)
 		os_cond_wait(&pc->progress, &pc->lock);
+	os_mutex_unlock(&pc->lock);
+}
+
+void page_cache_quiesce(struct page_cache *pc)
+{
+	os_workqueue_flush(pc->readers);
+	os_mutex_lock(&pc->lock);
+	pc->quiet = true;
+	while (!list_empty(&pc->passes))
+		os_cond_wait(&pc->progress, &pc->lock);
+	os_mutex_unlock(&pc->lock);
+}
+
+void page_cache_resume(struct page_cache *pc)
+{
+	os_mutex_lock(&pc->lock);
+	pc->quiet = false;
+	pc->kicked = true;
+	os_cond_signal(&pc->kick);
 	os_mutex_unlock(&pc->lock);
 }
 

@@ -74,6 +74,7 @@ struct page_cache {
 	bool kicked, stopping;		   /* lock */
 	struct list passes;		   /* files being written off the list; lock */
 	u64 pass_seq;			   /* of the youngest of them; lock */
+	bool quiet;			   /* no pass may begin; lock */
 	u64 rounds;			   /* of the flusher; lock */
 	struct os_cond progress;	   /* with lock: a pass or a round has ended */
 	struct os_thread *flusher;

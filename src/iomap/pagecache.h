@@ -43,8 +43,9 @@ struct page_cache_params {
 
 int page_cache_create(const struct page_cache_params *params, struct page_cache **out);
 void page_cache_destroy(struct page_cache *pc); /* every iofile is finished */
-/* Waits for readahead in progress, which pins files. */
+/* Waits for readahead and writeback in progress, which pin files; none begins until resume. */
 void page_cache_quiesce(struct page_cache *pc);
+void page_cache_resume(struct page_cache *pc);
 struct page_cache_stats {
 	u64 bytes, dirty_bytes, hits, misses, evictions, written_bytes, read_bytes;
 };

@@ -55,7 +55,7 @@ int iofile_invalidate_range(struct iofile *io, u64 start, u64 end)
 		folio_wait_flags(f, FOLIO_READING | FOLIO_WRITEBACK);
 		if (f->flags & FOLIO_GONE)
 			;
-		else if (f->dirty)
+		else if (f->dirty || f->flags & FOLIO_WRITING)
 			err = -EBUSY;
 		else
 			folio_remove(f);

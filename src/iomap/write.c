@@ -19,8 +19,6 @@ struct chunk {
 	bool writing; /* the folios may carry WRITING, ours */
 };
 
-static int chunk_lock(struct iofile *io, struct chunk *c, u64 pos, struct folio **out);
-
 static void chunk_put(struct chunk *c)
 {
 	for (unsigned k = 0; k < c->count; k++) {
@@ -36,21 +34,25 @@ static void chunk_put(struct chunk *c)
 }
 
 /*
- * From here on no reader fills what the chunk's folios miss. Flags are taken one by one, upward, by
- * the one writer that the file can have; who waits for them holds none.
+ * From here on no reader fills what the chunk's folios miss, and they stay in the tree. False when
+ * one has gone before. Flags are taken upward by the one writer that the file can have; who waits
+ * for them holds none.
  */
-static int chunk_mark_writing(struct iofile *io, struct chunk *c)
+static bool chunk_mark_writing(struct chunk *c)
 {
-	c->writing = true;
-	for (unsigned k = 0; k < c->count; k++) {
-		struct folio *f;
-		int err = chunk_lock(io, c, max_of(c->pos, c->folio[k]->pos), &f);
+	bool gone = false;
 
-		if (err)
-			return err;
+	c->writing = true;
+	for (unsigned k = 0; k < c->count && !gone; k++) {
+		struct folio *f = c->folio[k];
+
+		folio_lock(f);
+		folio_wait_flags(f, FOLIO_READING | FOLIO_WRITEBACK);
+		gone = f->flags & FOLIO_GONE;
+		f->flags |= FOLIO_WRITING;
 		os_mutex_unlock(&f->lock);
 	}
-	return 0;
+	return !gone;
 }
 
 /* Takes references to the folios of [pos, pos+len), making them where needed; may shorten the
@@ -98,8 +100,6 @@ static int chunk_lock(struct iofile *io, struct chunk *c, u64 pos, struct folio 
 			folio_put(c->folio[k]);
 			c->folio[k] = f;
 		}
-		if (c->writing)
-			f->flags |= FOLIO_WRITING;
 		*out = f;
 		return 0;
 	}
@@ -250,9 +250,11 @@ ssize_t iofile_write(struct iofile *io, u64 pos, const struct iovec *iov, unsign
 		n = chunk_get(io, &c);
 		if (n < 0)
 			break;
-		n = chunk_mark_writing(io, &c);
-		if (n == 0)
-			n = write_mapped(io, &c, pos, c.len, &s);
+		if (!chunk_mark_writing(&c)) {
+			chunk_put(&c);
+			continue;
+		}
+		n = write_mapped(io, &c, pos, c.len, &s);
 		chunk_put(&c);
 		if (n <= 0)
 			break;
