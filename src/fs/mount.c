@@ -198,10 +198,13 @@ int fs_unmount(struct fs *fs)
 {
 	struct volume *v = &fs->volume;
 	struct dev *journal_dev = fs->options.journal_dev;
+	u32 held;
 	int err = 0;
 
-	page_cache_quiesce(v->pages);
-	if (icache_shrink(v, UINT32_MAX) > 0)
+	page_cache_quiesce(v->pages); /* what is still pinned is held by the caller */
+	held = icache_shrink(v, UINT32_MAX);
+	page_cache_resume(v->pages);
+	if (held > 0)
 		return ERR(EBUSY);
 	if (fs->live)
 		err = fs_go_quiet(fs);

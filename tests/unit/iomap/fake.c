@@ -230,6 +230,7 @@ void fake_fini(struct fake *f)
 {
 	atomic_store_rel(&f->dying, true);
 	page_cache_quiesce(f->pages);
+	page_cache_resume(f->pages);
 	/* The flusher may be at the file: with get refused, one more round lets go of it. */
 	assert_true(page_cache_sync(f->pages) <= 0);
 	iofile_fini(&f->io);
