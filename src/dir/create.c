@@ -66,13 +66,13 @@ static int create_once(struct inode *dir, const struct cred *cred, struct name n
 		return err;
 	err = inode_new(&h, dir, &nr, out);
 	if (err)
-		return handle_finish(&h, err);
+		return handle_end(&h, err);
 	err = fill(&h, dir, *out, req);
 	if (!err)
 		err = enter(&h, dir, name, *out);
 	if (err)
 		(void)inode_new_failed(&h, *out);
-	return handle_finish(&h, err);
+	return handle_end(&h, err);
 }
 
 static int create_check(struct inode *dir, const struct cred *cred, struct name name, u32 mode)
@@ -151,7 +151,7 @@ static int tmpfile_once(struct inode *dir, const struct cred *cred,
 	err = inode_new(&h, dir, &nr, out);
 	if (!err)
 		atomic_or(&(*out)->state, INODE_TMPFILE);
-	return handle_finish(&h, err);
+	return handle_end(&h, err);
 }
 
 static int tmpfile_attempt(struct inode *dir, const struct cred *cred,
@@ -241,7 +241,7 @@ static int link_attempt(
 		err = handle_start(dir->volume->journal, &h,
 			dir_add_credits(dir) + ORPHAN_CREDITS + 2 * INODE_DIRTY_CREDITS, 0);
 	if (!err)
-		err = handle_finish(&h, link_in(&h, dir, name, i));
+		err = handle_end(&h, link_in(&h, dir, name, i));
 	os_rwsem_unlock(&i->lock);
 	os_rwsem_unlock(&dir->lock);
 	return err;

@@ -149,8 +149,6 @@ int dir_victim_check(
 /* Before blocks are added to dir: may they come from the reserved ones? */
 void dir_spend_as(struct inode *dir, const struct cred *cred);
 void dir_touched(struct inode *dir);
-/* Stops h; the first of the two errors. */
-int handle_finish(struct handle *h, int err);
 /* Drops one link of a file in h; the last one puts it on the orphan record (DR-16). */
 int drop_link(struct handle *h, struct inode *i);
 int drop_dir(struct handle *h, struct inode *i);

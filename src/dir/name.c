@@ -78,13 +78,6 @@ void dir_touched(struct inode *dir)
 	inode_touch(dir, INODE_MTIME | INODE_CTIME);
 }
 
-int handle_finish(struct handle *h, int err)
-{
-	int stop_err = handle_stop(h);
-
-	return err ? err : stop_err;
-}
-
 int drop_link(struct handle *h, struct inode *i)
 {
 	int err = 0;

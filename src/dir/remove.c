@@ -46,7 +46,7 @@ static int remove_found(struct inode *dir, const struct cred *cred, const struct
 		err = handle_start(dir->volume->journal, &h, remove_credits(), 0);
 	if (!err) {
 		err = want_dir ? rmdir_in(&h, dir, s, i) : unlink_in(&h, dir, s, i);
-		err = handle_finish(&h, err);
+		err = handle_end(&h, err);
 	}
 	os_rwsem_unlock(&i->lock);
 	return err;

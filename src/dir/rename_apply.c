@@ -164,5 +164,5 @@ int rename_apply(struct rename *r)
 	if (err)
 		return err;
 	err = r->flags & RENAME_F_EXCHANGE ? exchange(&h, r) : move_with_whiteout(&h, r);
-	return handle_finish(&h, err);
+	return handle_end(&h, err);
 }

@@ -32,13 +32,12 @@ static void strip_suid(struct inode *i)
 static int dirty_alone(struct inode *i)
 {
 	struct handle h;
-	int stop_err, err = handle_start(i->volume->journal, &h, INODE_DIRTY_CREDITS, 0);
+	int err = handle_start(i->volume->journal, &h, INODE_DIRTY_CREDITS, 0);
 
 	if (err)
 		return err;
 	err = inode_dirty(&h, i);
-	stop_err = handle_stop(&h);
-	return err ? err : stop_err;
+	return handle_end(&h, err);
 }
 
 static bool same_time(struct os_time a, struct os_time b)
@@ -210,7 +209,7 @@ static int change_commit(struct inode *i, const struct cred *c, const struct att
 {
 	u32 credits = INODE_DIRTY_CREDITS + (a->valid & ATTR_MODE ? xattr_set_credits(i, 4096) : 0);
 	struct handle h;
-	int stop_err, err = handle_start(i->volume->journal, &h, credits, credits);
+	int err = handle_start(i->volume->journal, &h, credits, credits);
 
 	if (err)
 		return err;
@@ -219,8 +218,7 @@ static int change_commit(struct inode *i, const struct cred *c, const struct att
 		err = acl_chmod(&h, i, i->f.mode);
 	if (!err)
 		err = inode_dirty(&h, i);
-	stop_err = handle_stop(&h);
-	return err ? err : stop_err;
+	return handle_end(&h, err);
 }
 
 static int setattr_locked(struct inode *i, const struct cred *c, const struct attr_change *a)

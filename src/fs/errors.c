@@ -100,7 +100,7 @@ static int record_in_journal(struct fs *fs, const struct error_record *r)
 {
 	struct volume *v = &fs->volume;
 	struct handle h;
-	int stop_err, err = handle_start(v->journal, &h, 1, 0);
+	int err = handle_start(v->journal, &h, 1, 0);
 
 	if (err)
 		return err;
@@ -111,8 +111,7 @@ static int record_in_journal(struct fs *fs, const struct error_record *r)
 		super_fields_unlock(v);
 		err = buf_dirty(&h, v->super_buf);
 	}
-	stop_err = handle_stop(&h);
-	return err ? err : stop_err;
+	return handle_end(&h, err);
 }
 
 static enum fs_errors behaviour(const struct fs *fs)

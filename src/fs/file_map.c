@@ -147,21 +147,18 @@ static int write_begin(struct iofile *io, u64 pos, u64 len, u32 request, struct 
  * harmless. */
 static int write_failed(struct handle *h, struct inode *i, u64 pos, u64 len)
 {
-	int err = 0, stop_err;
+	int err = handle_end(h, extends(i, pos, len) ? orphan_add(h, i) : 0);
 
-	if (extends(i, pos, len))
-		err = orphan_add(h, i);
-	stop_err = handle_stop(h);
-	if (!err && !stop_err && extends(i, pos, len))
+	if (!err && extends(i, pos, len))
 		err = inode_truncate_blocks(i);
-	return err ? err : stop_err;
+	return err;
 }
 
 static int write_finish(
 	struct handle *h, struct inode *i, u64 pos, u64 done, const struct iomap *map)
 {
 	u64 start = map->offset, end = map->offset + map->length;
-	int err = 0, stop_err;
+	int err = 0;
 
 	if (map->flags & IOMAP_NEW)
 		err = journal_order_data(h, &i->ordered,
@@ -171,8 +168,7 @@ static int write_finish(
 		err = file_order_tail(h, i, inode_size(i));
 	if (!err && pos + done > inode_size(i))
 		err = file_grow(h, i, pos + done);
-	stop_err = handle_stop(h);
-	return err ? err : stop_err;
+	return handle_end(h, err);
 }
 
 static int write_end(struct iofile *io, u64 pos, u64 len, s64 done, u32 request, struct iomap *map)

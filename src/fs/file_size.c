@@ -67,8 +67,7 @@ int file_order_tail(struct handle *h, struct inode *i, u64 size)
 static int resize_commit(struct inode *i, u64 size, bool shrink, u64 tail_at)
 {
 	struct handle h;
-	int stop_err,
-		err = handle_start(i->volume->journal, &h, FILE_GROW_CREDITS + ORPHAN_CREDITS, 0);
+	int err = handle_start(i->volume->journal, &h, FILE_GROW_CREDITS + ORPHAN_CREDITS, 0);
 
 	if (err)
 		return err;
@@ -79,8 +78,7 @@ static int resize_commit(struct inode *i, u64 size, bool shrink, u64 tail_at)
 		inode_touch(i, INODE_MTIME | INODE_CTIME);
 		err = sizes_set(&h, i, size);
 	}
-	stop_err = handle_stop(&h);
-	return err ? err : stop_err;
+	return handle_end(&h, err);
 }
 
 static int resize_grow(struct inode *i, u64 size)

@@ -51,7 +51,7 @@ int inode_truncate_blocks(struct inode *i)
 {
 	u32 credits = map_remove_credits(&i->map) + 2 * ORPHAN_CREDITS + 2 * INODE_DIRTY_CREDITS;
 	struct handle h;
-	int stop_err, err = volume_check_write(i->volume);
+	int err = volume_check_write(i->volume);
 
 	if (err)
 		return err;
@@ -62,8 +62,7 @@ int inode_truncate_blocks(struct inode *i)
 	}
 	TRACE("truncate", i->ino, inode_size(i));
 	err = truncate_in(&h, i);
-	stop_err = handle_stop(&h);
-	return err ? err : stop_err;
+	return handle_end(&h, err);
 }
 
 static void symlink_clear(struct inode *i)
@@ -155,11 +154,8 @@ void inode_delete(struct inode *i)
 	}
 	err = handle_start(v->journal, &h, credits + (blocks ? 0 : SPACE_INODE_CREDITS), credits);
 	if (!err) {
-		int stop_err;
-
 		err = delete_in(&h, i);
-		stop_err = handle_stop(&h);
-		err = err ? err : stop_err;
+		err = handle_end(&h, err);
 	}
 	if (!err)
 		return;

@@ -106,7 +106,7 @@ static int list_adopt(struct volume *v, ino_nr ino, struct inode **out)
 static int list_drop(struct volume *v)
 {
 	struct handle h;
-	int stop_err, err = handle_start(v->journal, &h, 1, 0);
+	int err = handle_start(v->journal, &h, 1, 0);
 
 	if (err)
 		return err;
@@ -115,8 +115,7 @@ static int list_drop(struct volume *v)
 		volume_super(v)->s_last_orphan = cpu_to_le32(0);
 		err = buf_dirty(&h, v->super_buf);
 	}
-	stop_err = handle_stop(&h);
-	return err ? err : stop_err;
+	return handle_end(&h, err);
 }
 
 static int list_cleanup(struct volume *v, struct orphan_report *out)

@@ -73,14 +73,13 @@ static int change_once(struct inode *i, const struct xattr_change *c)
 {
 	u32 credits = xattr_set_credits(i, c->size);
 	struct handle h;
-	int stop_err, err = handle_start(i->volume->journal, &h, credits, 1);
+	int err = handle_start(i->volume->journal, &h, credits, 1);
 
 	if (err)
 		return err;
-	err = change_in(&h, i, c);
-	stop_err = handle_stop(&h);
+	err = handle_end(&h, change_in(&h, i, c));
 	xattr_drain(i->volume);
-	return err ? err : stop_err;
+	return err;
 }
 
 int xattr_change(struct inode *i, const struct xattr_change *c)

@@ -235,6 +235,13 @@ int handle_stop(struct handle *h)
 	return journal_aborted(j) ? ERR(EROFS) : 0;
 }
 
+int handle_end(struct handle *h, int err)
+{
+	int stop_err = handle_stop(h);
+
+	return err ? err : stop_err;
+}
+
 tid_nr handle_tid(const struct handle *h)
 {
 	return h->txn ? h->txn->tid : 0;

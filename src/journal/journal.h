@@ -115,6 +115,8 @@ int handle_restart(struct handle *h, u32 credits, u32 revokes);
 /* Ensures at least `credits` remain, by extend; > 0 means that the caller must restart. */
 int handle_ensure(struct handle *h, u32 credits, u32 revokes);
 int handle_stop(struct handle *h);
+/* Stops h at the end of an operation that gave err: the first error of the two. */
+int handle_end(struct handle *h, int err);
 tid_nr handle_tid(const struct handle *h); /* 0 in no-journal mode */
 
 /* Before changing a buffer's contents; may freeze or copy; may block. */
