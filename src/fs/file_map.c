@@ -44,7 +44,7 @@ static u32 blocks_in(const struct inode *i, u64 pos, u64 len)
 	u32 bs = i->volume->sb.block_size;
 	u64 n = div_up(pos + len, bs) - pos / bs;
 
-	return (u32)min_of(n, LBLK_MAX - block_at(i, pos));
+	return (u32)min_of(n, (u64)LBLK_MAX - block_at(i, pos) + 1);
 }
 
 int file_lookup_begin(struct iofile *io, u64 pos, u64 len, u32 request, struct iomap *map)

@@ -1,0 +1,171 @@
+/* Random reads, writes and truncates of one file through the public interface, against bytes. */
+#include "dir/dir_test.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#define MAX_BYTES (320u << 10)
+
+struct fsx {
+	struct dir_test t;
+	struct uext4_file *file;
+	struct rng rng;
+	u8 model[MAX_BYTES], buf[MAX_BYTES];
+	u64 size;
+};
+
+static void fsx_open(struct fsx *x)
+{
+	assert_int_equal(
+		uext4_openat(x->t.fs, x->t.root, "file", O_RDWR | O_CREAT, 0644, NULL, &x->file),
+		0);
+}
+
+static void check(struct fsx *x, u64 pos, u64 len)
+{
+	u64 expect = pos < x->size ? min_of(len, x->size - pos) : 0;
+	ssize_t n = uext4_pread(x->file, x->buf, len, pos);
+
+	assert_int_equal(n, expect);
+	for (u64 k = 0; k < expect; k++)
+		if (x->buf[k] != x->model[pos + k])
+			fail_msg("byte %llu of %llu is %02x, not %02x",
+				(unsigned long long)(pos + k), (unsigned long long)x->size,
+				x->buf[k], x->model[pos + k]);
+}
+
+static void op_write(struct fsx *x, bool append)
+{
+	u64 pos = append ? x->size : rng_below(&x->rng, MAX_BYTES);
+	u64 len = 1 + rng_below(&x->rng, rng_below(&x->rng, 8) ? 9000 : 90000);
+
+	len = min_of(len, MAX_BYTES - pos);
+	if (!len)
+		return;
+	for (u64 k = 0; k < len; k++)
+		x->buf[k] = (u8)(1 + rng_below(&x->rng, 255));
+	assert_int_equal(uext4_pwrite(x->file, x->buf, len, pos), len);
+	memcpy(x->model + pos, x->buf, len);
+	x->size = max_of(x->size, pos + len);
+}
+
+static void op_truncate(struct fsx *x)
+{
+	u64 size = rng_below(&x->rng, MAX_BYTES);
+
+	assert_int_equal(uext4_ftruncate(x->file, size), 0);
+	if (size < x->size)
+		memset(x->model + size, 0, x->size - size);
+	x->size = size;
+}
+
+/* IO-123: nothing but zeros is called a hole. */
+static void op_seek(struct fsx *x)
+{
+	u64 pos = rng_below(&x->rng, MAX_BYTES);
+	s64 data = uext4_seek(x->file, pos, SEEK_DATA);
+	u64 end = data < 0 ? x->size : (u64)data;
+
+	if (pos >= x->size) {
+		assert_int_equal(data, -ENXIO);
+		return;
+	}
+	assert_true(data >= (s64)pos || data == -ENXIO);
+	for (u64 k = pos; k < end; k++)
+		assert_int_equal(x->model[k], 0);
+	assert_in_range(uext4_seek(x->file, pos, SEEK_HOLE), pos, x->size);
+}
+
+static void op_remount(struct fsx *x)
+{
+	uext4_file_close(x->file);
+	dt_down(&x->t);
+	fixture_fsck(&x->t.f);
+	dt_up(&x->t);
+	fsx_open(x);
+	check(x, 0, MAX_BYTES);
+}
+
+static void fsx_op(struct fsx *x)
+{
+	switch (rng_below(&x->rng, 14)) {
+	case 0:
+		op_truncate(x);
+		break;
+	case 1:
+		assert_int_equal(uext4_fsync(x->file), 0);
+		break;
+	case 2:
+		uext4_file_close(x->file);
+		fsx_open(x);
+		break;
+	case 3:
+		op_seek(x);
+		break;
+	case 4:
+		op_write(x, true);
+		break;
+	case 5 ... 9:
+		op_write(x, false);
+		break;
+	default:
+		check(x, rng_below(&x->rng, MAX_BYTES), 1 + rng_below(&x->rng, 60000));
+	}
+}
+
+static void fsx_run(const char *mke2fs_options, u32 seed, unsigned ops)
+{
+	struct fsx *x = calloc(1, sizeof(*x));
+
+	rng_init(&x->rng, seed);
+	dt_make(&x->t, 24 << 20, mke2fs_options);
+	dt_up(&x->t);
+	fsx_open(x);
+	for (unsigned k = 1; k <= ops; k++) {
+		fsx_op(x);
+		if (k % 4000 == 0)
+			op_remount(x);
+	}
+	check(x, 0, MAX_BYTES);
+	uext4_file_close(x->file);
+	dt_end(&x->t);
+	free(x);
+}
+
+static void test_IO_79_fsx_4k(void **state)
+{
+	fsx_run("-b 4096", 1, 25000);
+}
+
+static void test_IO_79_fsx_1k(void **state)
+{
+	fsx_run("-b 1024", 2, 25000);
+}
+
+static void test_IO_79_fsx_1k_indirect(void **state)
+{
+	fsx_run("-b 1024 -O ^extent,^64bit", 3, 20000);
+}
+
+static void test_IO_79_fsx_4k_indirect(void **state)
+{
+	fsx_run("-b 4096 -O ^extent,^64bit,^metadata_csum", 4, 20000);
+}
+
+static void test_IO_79_fsx_no_journal(void **state)
+{
+	fsx_run("-b 1024 -O ^has_journal", 5, 10000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_IO_79_fsx_4k),
+		cmocka_unit_test(test_IO_79_fsx_1k),
+		cmocka_unit_test(test_IO_79_fsx_1k_indirect),
+		cmocka_unit_test(test_IO_79_fsx_4k_indirect),
+		cmocka_unit_test(test_IO_79_fsx_no_journal),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
