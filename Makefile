@@ -34,6 +34,14 @@ fuzz: build-asan/build.ninja
 	@ninja -C build-asan tests/fuzz/test_flip
 	@build-asan/tests/fuzz/test_flip $(or $(STEP),1)
 
+# Thousands of kills and power cuts; COUNT kills for each feature set.
+COUNT = 1000
+crash-long: build/build.ninja
+	@ninja -C build
+	@BUILD_DIR=$(CURDIR)/build tests/crash/test_power --states $$((20 * $(COUNT))) --seed $(or $(SEED),2)
+	@BUILD_DIR=$(CURDIR)/build tests/crash/test_kernel_to_us --count $$(($(COUNT) / 10)) --seed $(or $(SEED),2)
+	@BUILD_DIR=$(CURDIR)/build tests/crash/test_kill --count $(COUNT) --seed $(or $(SEED),2)
+
 rules:
 	tools/rules-table > docs/RULES.md
 
@@ -53,4 +61,4 @@ clean:
 
 # First the packages, then all else; ninja works in parallel by itself.
 .NOTPARALLEL:
-.PHONY: all test fuzz test-quick check-style deps rules install demo clean
+.PHONY: all test fuzz crash-long test-quick check-style deps rules install demo clean

@@ -149,7 +149,8 @@ static char *model_text(const struct model *m)
 	if (!text)
 		abort();
 	*text = 0;
-	qsort(m->entries, m->entry_count, sizeof(*m->entries), by_path);
+	if (m->entry_count)
+		qsort(m->entries, m->entry_count, sizeof(*m->entries), by_path);
 	for (size_t k = 0; k < m->entry_count; k++) {
 		const struct mentry *e = &m->entries[k];
 		const struct mnode *n = e->node;

@@ -76,7 +76,7 @@ static void store_image(const void *data, unsigned number, const char *kind)
 /* The mount owns only a window on dev, so that dev outlives it. */
 static int mount(struct dev *dev, struct uext4_fs *fs)
 {
-	struct fs_options opt = {.commit_interval_ms = 40, .log = {note, NULL}};
+	struct fs_options opt = {.commit_interval_ms = 15, .log = {note, NULL}};
 	struct dev *window;
 	int err = dev_partition_create(dev, true, 0, 0, &window);
 
