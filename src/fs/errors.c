@@ -139,7 +139,7 @@ static bool act(struct fs *fs)
 
 static bool may_write(const struct fs *fs)
 {
-	return !fs->options.read_only && !fs->dev_read_only && atomic_load_acq(&fs->live);
+	return atomic_load_acq(&fs->live);
 }
 
 static void errors_flush(struct fs *fs)

@@ -155,8 +155,10 @@ int file_sync(struct inode *i, bool data_only)
 
 	if (err)
 		return err;
-	if (volume_check_write(v)) /* JB-38: what an abort threw away was never made durable */
-		return journal_aborted(v->journal) ? ERR(EIO) : 0;
+	if (journal_aborted(v->journal)) /* JB-38: what it threw away was never made durable */
+		return ERR(EIO);
+	if (!atomic_load_acq(&volume_fs(v)->live))
+		return 0;
 	if (inode_is(i, S_IFREG))
 		err = iofile_write_range(&i->io, 0, UINT64_MAX, true);
 	meta_err = sync_metadata(i, data_only, &flushed);

@@ -21,7 +21,7 @@ int fs_sync(struct fs *fs)
 
 	if (err)
 		return err;
-	return fs->live ? volume_sync(&fs->volume) : 0;
+	return atomic_load_acq(&fs->live) ? volume_sync(&fs->volume) : 0;
 }
 
 /* As Linux's statfs: blocks without the overhead, what the reserves leave to ordinary users. */
@@ -63,12 +63,15 @@ static int go_read_only(struct fs *fs)
 {
 	struct volume *v = &fs->volume;
 
-	atomic_or(&v->flags, VOLUME_READ_ONLY);
+	atomic_or(&v->flags, VOLUME_DRAINING);
+	icache_barrier(v); /* who looked at the flag before, under an inode lock, is done now */
 	icache_shrink(v, 0);
 	if (orphans_pending(v)) {
-		atomic_and(&v->flags, ~(u32)VOLUME_READ_ONLY);
+		atomic_and(&v->flags, ~(u32)VOLUME_DRAINING);
 		return ERR(EBUSY);
 	}
+	atomic_or(&v->flags, VOLUME_READ_ONLY);
+	atomic_and(&v->flags, ~(u32)VOLUME_DRAINING);
 	fs->options.read_only = true;
 	return fs_go_quiet(fs);
 }

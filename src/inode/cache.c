@@ -373,3 +373,44 @@ u32 icache_shrink(struct volume *v, u32 keep)
 			&v->inodes->shard[k], keep == UINT32_MAX ? keep : keep / SHARDS);
 	return referenced;
 }
+
+/* Of the bucket's inodes in use the next by number, held, once it isn't on its way out. */
+static struct inode *next_in_use(struct icache_shard *s, unsigned bucket, u64 after)
+{
+	struct inode *next;
+	ino_nr ino;
+
+	os_mutex_lock(&s->lock);
+	do {
+		next = NULL;
+		for (struct inode *i = s->bucket[bucket]; i; i = i->hash_next) {
+			bool busy =
+				atomic_load_relaxed(&i->refs) > 0 || inode_state(i, INODE_FREEING);
+
+			if (busy && i->ino > after && (!next || i->ino < next->ino))
+				next = i;
+		}
+		ino = next ? next->ino : 0;
+		after = ino;
+	} while (next && (next = find_settled(s, ino)) == NULL);
+	os_mutex_unlock(&s->lock);
+	return next;
+}
+
+void icache_barrier(struct volume *v)
+{
+	for (unsigned k = 0; k < SHARDS; k++) {
+		struct icache_shard *s = &v->inodes->shard[k];
+
+		for (unsigned b = 0; b < BUCKETS; b++) {
+			struct inode *i;
+
+			for (u64 at = 0; (i = next_in_use(s, b, at)) != NULL;) {
+				at = i->ino;
+				os_rwsem_lock(&i->lock);
+				os_rwsem_unlock(&i->lock);
+				inode_put(i);
+			}
+		}
+	}
+}

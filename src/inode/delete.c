@@ -51,7 +51,7 @@ int inode_truncate_blocks(struct inode *i)
 {
 	u32 credits = map_remove_credits(&i->map) + 2 * ORPHAN_CREDITS + 2 * INODE_DIRTY_CREDITS;
 	struct handle h;
-	int err = volume_check_write(i->volume);
+	int err = volume_check_finish(i->volume);
 
 	if (err)
 		return err;
@@ -148,7 +148,7 @@ void inode_delete(struct inode *i)
 	keep_promise(i);
 	iofile_drop_range(&i->io, 0, UINT64_MAX);
 	journal_release_inode(v->journal, &i->ordered);
-	if (volume_check_write(v)) {
+	if (volume_check_finish(v)) {
 		orphan_forget(i);
 		return;
 	}

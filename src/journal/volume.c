@@ -19,15 +19,25 @@ int volume_check(const struct volume *v)
 	return atomic_load_acq(&v->flags) & VOLUME_SHUTDOWN ? ERR(EIO) : 0;
 }
 
-int volume_check_write(const struct volume *v)
+static int check_change(const struct volume *v, u32 read_only)
 {
 	u32 flags = atomic_load_acq(&v->flags);
 
 	if (flags & VOLUME_SHUTDOWN)
 		return ERR(EIO);
-	if (flags & VOLUME_READ_ONLY || (v->journal && journal_aborted(v->journal)))
+	if (flags & read_only || (v->journal && journal_aborted(v->journal)))
 		return ERR(EROFS);
 	return 0;
+}
+
+int volume_check_write(const struct volume *v)
+{
+	return check_change(v, VOLUME_READ_ONLY | VOLUME_DRAINING);
+}
+
+int volume_check_finish(const struct volume *v)
+{
+	return check_change(v, VOLUME_READ_ONLY);
 }
 
 int volume_error(struct volume *v, int err, ino_nr ino, pblk_t pblk, const char *fmt, ...)

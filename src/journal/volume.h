@@ -17,6 +17,7 @@ enum {
 	VOLUME_NO_ACL = 8,
 	VOLUME_NO_XATTR_USER = 16,
 	VOLUME_NO_BARRIER = 32,
+	VOLUME_DRAINING = 64, /* going read-only: what has begun may end, nothing begins */
 };
 
 struct volume;
@@ -62,6 +63,8 @@ struct ext4_super *volume_super(struct volume *v);
 /* 0, or the error that a changing (any) operation must return now. */
 int volume_check_write(const struct volume *v);
 int volume_check(const struct volume *v);
+/* For the later steps of an operation, and for deletions: allowed while draining. */
+int volume_check_finish(const struct volume *v);
 
 /* Formats "inode I, block B: text: what to do", logs it, hands it to ops->error. Returns err. */
 int volume_error(struct volume *v, int err, ino_nr ino, pblk_t pblk, const char *fmt, ...)
