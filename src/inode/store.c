@@ -91,19 +91,30 @@ static int map_dirty(struct handle *h, struct filemap *fm)
 	return inode_dirty(h, i);
 }
 
+/* What the raw inode has room for, in sectors (MD-17). */
+static u64 sectors_max(const struct super_info *sb)
+{
+	return super_has_huge_file(sb) ? ((1ull << 48) - 1) * (sb->block_size / 512) : UINT32_MAX;
+}
+
+/* A count that was wrong from the start must not make the inode impossible to write. */
 static void map_add_blocks(struct filemap *fm, s64 blocks)
 {
 	struct inode *i = inode_of_map(fm);
-	s64 sectors = blocks * (s64)(i->volume->sb.block_size / 512);
-	bool below_zero;
+	const struct super_info *sb = &i->volume->sb;
+	s64 sectors = blocks * (s64)(sb->block_size / 512);
+	u64 max = sectors_max(sb);
+	bool low, high;
 
 	os_mutex_lock(&i->raw_lock);
-	below_zero = sectors < 0 && (u64)-sectors > i->f.blocks;
-	i->f.blocks = below_zero ? 0 : i->f.blocks + (u64)sectors;
+	low = sectors < 0 && (u64)-sectors > i->f.blocks;
+	high = sectors > 0 && (u64)sectors > max - min_of(i->f.blocks, max);
+	i->f.blocks = low ? 0 : high ? max : i->f.blocks + (u64)sectors;
 	os_mutex_unlock(&i->raw_lock);
-	if (below_zero)
+	if (low || high)
 		volume_error(i->volume, ERR(EUCLEAN), i->ino, 0,
-			"the inode counts fewer blocks than it has; run e2fsck");
+			"the inode counts %s blocks than it has; run e2fsck",
+			low ? "fewer" : "more");
 }
 
 const struct filemap_ops inode_map_ops = {.dirty = map_dirty, .add_blocks = map_add_blocks};
