@@ -113,6 +113,14 @@ static int load(struct inode *i, u8 index, struct acl **out)
 	return err;
 }
 
+/* On the orphan list a new inode may be packed by its neighbour's removal already. */
+static void child_mode_set(struct inode *child, u32 mode)
+{
+	os_mutex_lock(&child->raw_lock);
+	atomic_store_relaxed(&child->f.mode, mode);
+	os_mutex_unlock(&child->raw_lock);
+}
+
 /* The mode asked for limits what the parent's default ACL grants, and then follows it. */
 static int inherit(struct handle *h, struct inode *child, struct acl *a)
 {
@@ -124,7 +132,7 @@ static int inherit(struct handle *h, struct inode *child, struct acl *a)
 	if (err)
 		return err;
 	acl_apply_mode(a, child->f.mode & acl_mode(a, &exact));
-	child->f.mode = (child->f.mode & ~PERM_BITS) | acl_mode(a, &exact);
+	child_mode_set(child, (child->f.mode & ~PERM_BITS) | acl_mode(a, &exact));
 	return exact ? 0 : store(h, child, EXT4_XATTR_INDEX_ACL_ACCESS, a);
 }
 
@@ -140,7 +148,7 @@ int acl_init_new(struct handle *h, struct inode *parent, struct inode *child, u3
 	if (!err && a)
 		err = inherit(h, child, a);
 	else if (!err)
-		child->f.mode &= ~(umask & PERM_BITS);
+		child_mode_set(child, child->f.mode & ~(umask & PERM_BITS));
 	os_free(a);
 	return err;
 }
