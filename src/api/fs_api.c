@@ -129,6 +129,15 @@ static void fs_free(struct uext4_fs *fs)
 	os_free(fs);
 }
 
+static int open_end(struct uext4_fs *fs, int err, struct uext4_fs **out)
+{
+	if (err)
+		fs_free(fs);
+	else
+		*out = fs;
+	return err;
+}
+
 static bool means_unwritable(int err)
 {
 	return err == -EROFS || err == -EACCES || err == -EPERM;
@@ -156,12 +165,7 @@ int uext4_open(const char *path, const struct uext4_options *opt, struct uext4_f
 	}
 	if (!err)
 		err = mount_on(fs, dev, &o);
-	if (err) {
-		fs_free(fs);
-		return err;
-	}
-	*out = fs;
-	return 0;
+	return open_end(fs, err, out);
 }
 
 int uext4_open_device(const struct uext4_device_ops *ops, void *arg,
@@ -193,12 +197,7 @@ int uext4_open_device(const struct uext4_device_ops *ops, void *arg,
 	err = dev_user_create(&dev_ops, arg, &dev);
 	if (!err)
 		err = mount_on(fs, dev, &o);
-	if (err) {
-		fs_free(fs);
-		return err;
-	}
-	*out = fs;
-	return 0;
+	return open_end(fs, err, out);
 }
 
 int uext4_close(struct uext4_fs *fs)

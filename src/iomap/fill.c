@@ -25,19 +25,9 @@ static void part_read(struct folio *f, u64 mask, int err)
 			(u64)__builtin_popcountll(mask) * f->cache->p.block_size);
 }
 
-/* The lowest run of ones in mask. */
-static u64 first_run(u64 mask)
-{
-	u32 from = (u32)__builtin_ctzll(mask);
-	u64 rest = ~(mask >> from);
-	u32 len = rest ? (u32)__builtin_ctzll(rest) : 64 - from;
-
-	return (len == 64 ? ~0ull : (1ull << len) - 1) << from;
-}
-
 static int map_at(struct iofile *io, u64 pos, u64 len, struct iomap *m)
 {
-	if (pos >= m->offset && pos < m->offset + m->length && m->length)
+	if (iomap_covers(m, pos))
 		return 0;
 	return io->ops->read->begin(io, pos, len, 0, m);
 }
@@ -50,7 +40,7 @@ static int map_run(struct folio *f, u64 mask, struct iomap *m, u64 *run)
 	u64 pos, size = f->io->ops->size(f->io);
 	int err;
 
-	*run = first_run(mask);
+	*run = mask_first_run(mask);
 	pos = f->pos + (u64)__builtin_ctzll(*run) * bs;
 	if (pos >= size) {
 		*m = (struct iomap){.offset = pos, .length = f->pos + f->size - pos};

@@ -124,6 +124,15 @@ void folio_remove(struct folio *f);
 /* Block bits that [start, end) covers: touches any part / lies wholly inside. File positions. */
 u64 folio_mask_touched(const struct folio *f, u64 start, u64 end);
 u64 folio_mask_inside(const struct folio *f, u64 start, u64 end);
+/* The lowest run of ones. */
+static inline u64 mask_first_run(u64 mask)
+{
+	return mask & ~(mask + (mask & -mask));
+}
+static inline bool iomap_covers(const struct iomap *m, u64 pos)
+{
+	return pos >= m->offset && pos - m->offset < m->length;
+}
 
 /* evict.c: makes room for bytes more; best effort. */
 void cache_make_room(struct page_cache *pc, u64 bytes);

@@ -103,17 +103,9 @@ static u64 claim(struct folio *f, bool wait)
 
 static int map_at(struct iofile *io, u64 pos, u64 len, struct iomap *m)
 {
-	if (m->length && pos >= m->offset && pos < m->offset + m->length &&
-		m->cookie == io->ops->cookie(io))
+	if (iomap_covers(m, pos) && m->cookie == io->ops->cookie(io))
 		return 0;
 	return io->ops->writeback->begin(io, pos, len, IOMAP_WRITE, m);
-}
-
-static u64 lowest_run(u64 mask)
-{
-	u64 low = mask & -mask;
-
-	return mask & ~(mask + low);
 }
 
 /* A hole under a dirty block means that a truncate has passed: there is nothing to keep. */
@@ -122,7 +114,7 @@ static int write_folio(struct io_batch *b, struct folio *f, u64 mask, struct iom
 	u32 bs = f->cache->p.block_size;
 
 	while (mask) {
-		u64 run = lowest_run(mask), pos = f->pos + (u64)__builtin_ctzll(run) * bs;
+		u64 run = mask_first_run(mask), pos = f->pos + (u64)__builtin_ctzll(run) * bs;
 		int err = map_at(f->io, pos, (u64)__builtin_popcountll(run) * bs, m);
 
 		if (err)
