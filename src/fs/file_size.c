@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "disk/features.h"
 #include "fs/fs_priv.h"
+#include "inode/dio.h"
 #include "os/assert.h"
 
 /* MD-18: the first file past 2 GiB sets the feature in the same transaction. */
@@ -125,6 +126,7 @@ int file_resize(struct inode *i, u64 size)
 	ASSERT(os_rwsem_held(&i->lock));
 	if (size > filemap_max_bytes(i->volume, i->map.extents))
 		return ERR(EFBIG);
+	inode_dio_wait(i);
 	if (size > old)
 		return resize_grow(i, size);
 	return size < old ? resize_shrink(i, size) : resize_equal(i);

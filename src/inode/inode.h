@@ -51,7 +51,8 @@ struct inode {
 	struct filemap map;
 	struct iofile io;
 	struct ordered_inode ordered;
-	u32 dio_in_flight;	       /* atomic; later: direct I/O */
+	u32 dio_in_flight;	       /* atomic; dio.h */
+	struct os_completion dio_idle; /* whoever holds IL exclusive may wait on it */
 	struct handle write_handle;    /* lock: IL exclusive; the buffered write in progress */
 	tid_nr sync_tid, datasync_tid; /* atomic: commits that fsync, fdatasync wait for (IO-24) */
 	ino_nr parent_hint;	       /* relaxed; for no-journal fsync and locality */
