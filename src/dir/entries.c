@@ -1,5 +1,6 @@
 /* Lookup and change by name, whatever the directory's format. */
 #include "base/err.h"
+#include "base/mutant.h"
 #include "dir/dir_priv.h"
 
 #include <string.h>
@@ -58,7 +59,7 @@ static int find_indexed(struct inode *dir, struct name name, struct dir_slot *ou
 		err = find_in_block(dir, dx_leaf(&p), name, out);
 		if (err != -ENOENT)
 			break;
-		more = dx_next(dir, &p, &next_hash);
+		more = MUTANT(COLLISION_NOT_FOLLOWED) ? 0 : dx_next(dir, &p, &next_hash);
 		if (more < 0)
 			err = more;
 		if (more <= 0 || next_hash != (p.hash | 1))

@@ -4,6 +4,7 @@
  * valid tree, so that running out of space between two steps does no harm.
  */
 #include "base/err.h"
+#include "base/mutant.h"
 #include "dir/dir_priv.h"
 #include "os/mem.h"
 
@@ -162,7 +163,7 @@ static int leaf_collect(
 static void leaf_write(struct inode *dir, struct buf *to, const u8 *from,
 	const struct leaf_entry *entries, u32 count)
 {
-	u32 end = leaf_end(dir), at = 0;
+	u32 end = MUTANT(SPLIT_OVER_TAIL) ? dir_block_size(dir) : leaf_end(dir), at = 0;
 
 	leaf_format(dir, to);
 	for (u32 k = 0; k < count; k++) {

@@ -1,6 +1,7 @@
 /* What the name operations share: checks, link counts, the per-volume part. */
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/mutant.h"
 #include "dir/dir_priv.h"
 #include "os/mem.h"
 
@@ -86,9 +87,9 @@ int drop_link(struct handle *h, struct inode *i)
 		return dir_corrupt(i, 0, "a name points to an inode without links");
 	inode_dec_links(i);
 	inode_touch(i, INODE_CTIME);
-	if (i->f.links == 0)
+	if (i->f.links == 0 && !MUTANT(UNLINK_NO_ORPHAN))
 		err = orphan_add(h, i);
-	return err ? err : inode_dirty(h, i);
+	return err || MUTANT(LINKS_STALE) ? err : inode_dirty(h, i);
 }
 
 /* A directory is gone at once: no links, no size; its blocks are freed with the last reference. */

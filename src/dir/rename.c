@@ -8,6 +8,7 @@
  * locks, and again if the names changed meanwhile.
  */
 #include "base/err.h"
+#include "base/mutant.h"
 #include "dir/rename_priv.h"
 
 #include <sys/stat.h>
@@ -94,7 +95,7 @@ static void lock_dirs(struct rename *r)
 		os_rwsem_lock_nested(&first->lock, 0);
 		return;
 	}
-	if (r->to_first || (!r->from_first && second->ino < first->ino)) {
+	if (!MUTANT(LOCK_ORDER) && (r->to_first || (!r->from_first && second->ino < first->ino))) {
 		first = r->to_dir;
 		second = r->from_dir;
 	}

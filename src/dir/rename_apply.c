@@ -1,5 +1,6 @@
 /* The changes of a rename, in one handle. */
 #include "base/err.h"
+#include "base/mutant.h"
 #include "dir/rename_priv.h"
 
 #include <sys/stat.h>
@@ -99,6 +100,11 @@ static int clear_old(struct handle *h, struct rename *r)
 	struct dir_slot s;
 	int err = dir_find(r->from_dir, r->from, &s);
 
+	if (!err && MUTANT(RENAME_STALE_SLOT)) {
+		slot_put(&s);
+		s = r->from_slot;
+		buf_get(s.b);
+	}
 	if (err)
 		return err == -ENOENT ? dir_corrupt(r->from_dir, 0, "a name vanished in a rename")
 				      : err;

@@ -3,6 +3,7 @@
  * orphans. Order by MD-9 and MD-11.
  */
 #include "base/err.h"
+#include "base/mutant.h"
 #include "disk/features.h"
 #include "fs/fs_priv.h"
 #include "os/assert.h"
@@ -39,7 +40,8 @@ static int mark_mounted(struct fs *fs)
 	if (fs->had_errors)
 		s->s_state = cpu_to_le16(le16_to_cpu(s->s_state) | EXT4_STATE_ERROR);
 	if (journal_exists(v->journal))
-		flag_set(&s->s_feature_incompat, EXT4_FEATURE_INCOMPAT_RECOVER, true);
+		flag_set(&s->s_feature_incompat, EXT4_FEATURE_INCOMPAT_RECOVER,
+			!MUTANT(RECOVER_FLAG_MISSING));
 	else
 		s->s_state = cpu_to_le16(le16_to_cpu(s->s_state) & ~EXT4_STATE_VALID);
 	if (super_has_orphan_file(&v->sb))
@@ -74,7 +76,7 @@ static int orphans_up(struct fs *fs)
 
 	if (err)
 		return err;
-	err = orphans_cleanup(v, fs->had_errors, &report);
+	err = MUTANT(ORPHANS_NOT_FINISHED) ? 0 : orphans_cleanup(v, fs->had_errors, &report);
 	if (err) {
 		orphans_destroy(v);
 		return err;
@@ -131,6 +133,8 @@ int fs_go_quiet(struct fs *fs)
 	orphans_left = !orphans_empty(v);
 	orphans_destroy(v);
 	os_workqueue_flush(fs->works);
+	if (MUTANT(CLEAN_TOO_EARLY))
+		(void)mark_unmounted(fs, orphans_left);
 	stop_err = journal_stop(v->journal);
 	if (!stop_err && !journal_aborted(v->journal))
 		stop_err = mark_unmounted(fs, orphans_left);

@@ -1,4 +1,5 @@
 /* What a handle does to buffers: write access, dirty, create, forget. */
+#include "base/mutant.h"
 #include "base/trace.h"
 #include "journal/journal_locks.h"
 #include "journal/txn_priv.h"
@@ -33,8 +34,8 @@ static int check_handle(struct handle *h)
 
 static bool needs_freeze_locked(const struct buf *b, const struct buf_join *other)
 {
-	return other->txn && (other->flags & (JOIN_DIRTY | JOIN_STAGED)) == JOIN_DIRTY &&
-	       !b->frozen;
+	return !MUTANT(FROZEN_SKIPPED) && other->txn &&
+	       (other->flags & (JOIN_DIRTY | JOIN_STAGED)) == JOIN_DIRTY && !b->frozen;
 }
 
 /*
@@ -96,7 +97,7 @@ static void cancel_revoke_locked(struct handle *h, struct buf *b)
 	bool cancelled;
 
 	journal_lists_lock(j);
-	cancelled = revoke_cancel_locked(j, h->txn->tid, b->pblk);
+	cancelled = !MUTANT(REVOKE_NOT_CANCELLED) && revoke_cancel_locked(j, h->txn->tid, b->pblk);
 	journal_lists_unlock(j);
 	if (cancelled)
 		buf_clear_flags(b, BUF_FRESH);
@@ -295,7 +296,7 @@ static int forget_journaled(struct handle *h, struct buf *b, pblk_t pblk)
 		fresh = forget_locked(h, b);
 		os_mutex_unlock(&b->lock);
 	}
-	if (fresh)
+	if (fresh || MUTANT(REVOKE_SKIPPED))
 		revoke_rec_free(r);
 	else
 		revoke(h, pblk, r);

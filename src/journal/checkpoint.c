@@ -4,6 +4,7 @@
  * that a newer transaction holds is written as its committed copy, read back
  * from the log (JB-26), so no commit is ever needed to make room for another.
  */
+#include "base/mutant.h"
 #include "base/trace.h"
 #include "journal/journal_locks.h"
 #include "journal/txn_priv.h"
@@ -121,6 +122,7 @@ static int gather(struct journal *j, struct cp_item *item)
 	hot = b->join[0].txn || b->join[1].txn;
 	log_block = b->log_block;
 	escaped = buf_test(b, BUF_ESCAPED);
+	hot = hot && !MUTANT(HOME_BEFORE_COMMIT);
 	if (!hot) {
 		memcpy(copy, b->data, j->block_size);
 		buf_seal_locked(b, copy);
@@ -178,7 +180,7 @@ static u32 find_tail_locked(struct journal *j, struct list *gone, u32 *start, u3
 	while (!list_empty(&j->cp_txns)) {
 		struct txn *t = list_first(&j->cp_txns, struct txn, node);
 
-		if (!list_empty(&t->cp_bufs))
+		if (!list_empty(&t->cp_bufs) && !MUTANT(TAIL_SKIPS_LIVE))
 			break;
 		freed += t->log_len;
 		list_move_tail(gone, &t->node);
@@ -224,7 +226,7 @@ static int advance_tail(struct journal *j)
 	os_mutex_unlock(&j->lock);
 	if (freed) {
 		TRACE("tail_flush", seq, start);
-		if (j->home_unflushed && !j->p.no_barrier)
+		if (j->home_unflushed && !j->p.no_barrier && !MUTANT(TAIL_BEFORE_FLUSH))
 			err = dev_flush(j->p.fs_dev);
 		j->home_unflushed = false;
 		TRACE("tail_write", seq, start);

@@ -1,4 +1,5 @@
 /* The commit thread: takes a transaction from LOCKED to CHECKPOINT. */
+#include "base/mutant.h"
 #include "base/trace.h"
 #include "journal/journal_locks.h"
 #include "journal/txn_priv.h"
@@ -56,7 +57,7 @@ static int check_abort(const struct journal *j)
 /* JB-20, JB-21: data first; its errors belong to fsync unless data_err=abort. */
 static int write_data(struct journal *j, struct txn *t)
 {
-	int err = ordered_write(j, t);
+	int err = MUTANT(ORDERED_SKIPPED) ? 0 : ordered_write(j, t);
 
 	if (!err)
 		return 0;
@@ -101,7 +102,7 @@ static int write_txn(struct journal *j, struct txn *t)
 /* A freed buffer leaves every older checkpoint; its home write, if any, ends first (JB-19). */
 static unsigned refile_forgotten_locked(struct journal *j, struct buf *b, struct buf_join *other)
 {
-	unsigned puts = checkpoint_remove_locked(j, b) ? 2 : 1;
+	unsigned puts = !MUTANT(FORGET_KEEPS_CHECKPOINT) && checkpoint_remove_locked(j, b) ? 2 : 1;
 
 	buf_wait_writeback_locked(b);
 	if (!other->txn) /* else already created anew */
@@ -191,7 +192,8 @@ static void finish_txn(struct journal *j, struct txn *t)
 		txn_free_locked(t);
 	}
 	checkpoint_consider_locked(j);
-	os_cond_broadcast(&j->state_cond);
+	if (!MUTANT(WAKE_LOST))
+		os_cond_broadcast(&j->state_cond);
 	os_mutex_unlock(&j->lock);
 }
 

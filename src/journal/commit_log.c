@@ -1,5 +1,6 @@
 /* What a commit writes to the log: revoke blocks, descriptors with their data, the record. */
 #include "base/crc.h"
+#include "base/mutant.h"
 #include "base/trace.h"
 #include "disk/jbd2.h"
 #include "journal/journal_locks.h"
@@ -119,7 +120,7 @@ static void stage(struct journal *j, struct buf *b, struct buf_join *join, u32 p
 	b->frozen = NULL;
 	join->log_block = pos;
 	atomic_or(&join->flags, JOIN_STAGED);
-	if (jbd2_must_escape(block)) {
+	if (jbd2_must_escape(block) && !MUTANT(ESCAPE_MISSING)) {
 		jbd2_escape(block);
 		atomic_or(&join->flags, JOIN_ESCAPED);
 	}
@@ -207,7 +208,7 @@ int commit_write_log(struct journal *j, struct txn *t)
 	BUG_ON(!err && l.pos != log_next(j, t->log_start, t->log_len - 1));
 	t->v1_crc = l.v1_crc;
 	TRACE("commit_logged", t->seq, err);
-	if (!err && t->first)
+	if (!err && t->first && !MUTANT(FIRST_TAIL_MISSING))
 		err = write_first_tail(j, t);
 	return err;
 }
@@ -246,6 +247,10 @@ int commit_write_record(struct journal *j, struct txn *t)
 	} else if (j->csum >= JOURNAL_CSUM_V2) {
 		jbd2_commit_csum_set(j->csum_seed, c, j->block_size);
 	}
+	if (MUTANT(COMMIT_NO_PREFLUSH))
+		flags &= ~(u32)DEV_PREFLUSH;
+	if (MUTANT(COMMIT_NO_FUA))
+		flags &= ~(u32)DEV_FUA;
 	TRACE("commit_record", t->seq, pblk);
 	if (flushes)
 		commit_flush_begins(j);

@@ -18,6 +18,7 @@
  * the log and one batch of writes.
  */
 #include "base/err.h"
+#include "base/mutant.h"
 #include "disk/jbd2.h"
 #include "journal/recover.h"
 #include "journal/recover_fc.h"
@@ -123,6 +124,10 @@ static int mark_recovered(struct recovery *r, bool mark_clean)
 
 	j->head = recover_log_block(r, r->end_pos);
 	j->next_seq = r->end_seq + 1;
+	if (MUTANT(SEQUENCE_REUSED)) {
+		j->head = r->start;
+		j->next_seq = r->start_seq;
+	}
 	j->log_used = 0;
 	if (!mark_clean)
 		return 0;

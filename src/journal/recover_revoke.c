@@ -8,6 +8,7 @@
  * record costs one binary search.
  */
 #include "base/err.h"
+#include "base/mutant.h"
 #include "disk/jbd2.h"
 #include "journal/recover.h"
 
@@ -43,7 +44,8 @@ static void apply_record(struct recovery *r, pblk_t pblk, u32 seq)
 	struct recover_tag *tag = first_copy(r, pblk);
 
 	r->records++;
-	if (!tag || (tag->flags & RECOVER_REVOKED && seq_geq(tag->revoke_seq, seq)))
+	if (!tag || MUTANT(REVOKE_IGNORED) ||
+		(tag->flags & RECOVER_REVOKED && seq_geq(tag->revoke_seq, seq)))
 		return;
 	tag->flags |= RECOVER_REVOKED;
 	tag->revoke_seq = seq;
@@ -133,7 +135,8 @@ static int select_copy(struct recovery *r, u32 i, u32 end, u32 *keep)
 		err = check_copy(r, tag);
 		if (err)
 			return err;
-		newest = tag;
+		if (!newest || !MUTANT(REPLAY_OLDEST))
+			newest = tag;
 	}
 	if (newest)
 		r->tags[(*keep)++] = *newest;

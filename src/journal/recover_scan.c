@@ -13,6 +13,7 @@
  */
 #include "base/crc.h"
 #include "base/err.h"
+#include "base/mutant.h"
 #include "disk/jbd2.h"
 #include "journal/recover.h"
 #include "os/mem.h"
@@ -251,7 +252,7 @@ int recover_scan(struct recovery *r)
 		return ERR(ENOMEM);
 	err = scan_log(&s);
 	os_free(s.descriptor);
-	r->tag_count = s.tags_done;
+	r->tag_count = MUTANT(REPLAY_UNFINISHED) ? r->tag_count : s.tags_done;
 	r->revoke_count = s.revokes_done;
 	r->end_seq = s.torn ? s.torn_seq : s.seq;
 	return err;

@@ -7,6 +7,7 @@
  * of their group while the handle is open; the commit callback runs when no
  * handle can add any more, so it walks the batch's list without a lock.
  */
+#include "base/mutant.h"
 #include "space/space_priv.h"
 
 #include "os/assert.h"
@@ -183,7 +184,7 @@ static int free_run(struct handle *h, struct volume *v, pblk_t pblk, u32 len, u3
 {
 	struct space *sp = v->space;
 	struct pending_free *p = os_zalloc(sizeof(*p));
-	bool journal = journal_exists(v->journal);
+	bool journal = journal_exists(v->journal) && !MUTANT(FREED_AT_ONCE);
 	int err;
 
 	if (!p)

@@ -1,4 +1,5 @@
 /* Inode numbers: allocation, freeing, state and place of raw inodes (AL-7, AL-8, AL-10). */
+#include "base/mutant.h"
 #include "space/space_priv.h"
 
 #include "os/assert.h"
@@ -76,7 +77,8 @@ static void desc_add_inode(struct space *sp, struct group *g, u32 index, bool di
 	group_desc_set_free_inodes(sp->sb, d, g->free_inodes - 1);
 	if (dir)
 		group_desc_set_used_dirs(sp->sb, d, g->dirs + 1);
-	if (sp->has_csum && unused < group_desc_itable_unused(sp->sb, d)) /* AL-8 */
+	if (!MUTANT(ITABLE_UNUSED_STALE) && sp->has_csum &&
+		unused < group_desc_itable_unused(sp->sb, d)) /* AL-8 */
 		group_desc_set_itable_unused(sp->sb, d, unused);
 }
 
