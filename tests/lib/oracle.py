@@ -115,12 +115,25 @@ def fsck_recovers(image):
     return fsck_problems(image)
 
 
-def _kernel_log_mark():
-    """A line of ours in the kernel's log, to read from there later."""
-    mark = f"uext4 test {os.getpid()} {time.monotonic_ns()}"
-    with open("/dev/kmsg", "w", encoding="ascii") as f:
-        f.write(mark)
-    return mark
+def _kernel_log():
+    """The kernel's log from now on; a reader of its own sees all that comes, whoever else reads."""
+    log = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
+    os.lseek(log, 0, os.SEEK_END)
+    return log
+
+
+def _rest_of(log):
+    """The messages since then; those that were overwritten meanwhile are lost."""
+    lines = []
+    while True:
+        try:
+            record = os.read(log, 8192).decode(errors="replace")
+            lines.append(record.partition(";")[2].splitlines()[0])
+        except BrokenPipeError:
+            continue
+        except BlockingIOError:
+            os.close(log)
+            return lines
 
 
 # Linux 6.18 says so of files whose contents are all there after the next mount; who lets Linux write
@@ -128,20 +141,28 @@ def _kernel_log_mark():
 NOISE = re.compile(r"ext4_evict_inode:\d+: inode #\d+: comm umount: data will be lost")
 
 
-def _kernel_complaints(mark, device):
-    """What the kernel has said of the device since the mark; other tests have devices of their own."""
-    log = run("dmesg", check=False).stdout.rpartition(mark)[2]
-    return [line for line in log.splitlines() if re.search(rf"\b{device}\b", line) and not NOISE.search(line) and
+def _kernel_complaints(log, device):
+    """What the kernel has said of the device; other tests have devices of their own."""
+    return [line for line in _rest_of(log) if re.search(rf"\b{device}\b", line) and not NOISE.search(line) and
             re.search(r"EXT4-fs (error|warning)|JBD2: .*(error|fail|invalid)|Aborting", line, re.I)]
+
+
+def _attach(image, options):
+    """A loop device for the image that goes with its last user."""
+    read_only = ["-r"] if "ro" in options.split(",") else []
+    return run("losetup", "-f", "--show", *read_only, image).stdout.strip()
 
 
 @contextlib.contextmanager
 def kernel_mount(image, options="noatime", fstype="ext4", may_complain=False):
     """The kernel's own mount of an image; its complaints fail the run (OC-9) if nobody provokes them."""
     where = tempfile.mkdtemp(prefix="mnt-", dir=work_dir())
-    mark = _kernel_log_mark()
-    run("mount", "-t", fstype, "-o", f"loop,{options}", image, where)
-    device = os.path.basename(run("findmnt", "-no", "SOURCE", where).stdout.strip())
+    device = _attach(image, options)
+    log = _kernel_log()
+    try:
+        run("mount", "-t", fstype, "-o", options, device, where)
+    finally:
+        run("losetup", "-d", device)
     try:
         yield where
     finally:
@@ -152,7 +173,7 @@ def kernel_mount(image, options="noatime", fstype="ext4", may_complain=False):
         else:
             run("umount", "-l", where)
         os.rmdir(where)
-        bad = _kernel_complaints(mark, device)
+        bad = _kernel_complaints(log, os.path.basename(device))
         if bad and not may_complain:
             raise RuntimeError("kernel log:\n" + "\n".join(bad))
 
