@@ -67,6 +67,7 @@ int uext4_stat(struct uext4_inode *inode, struct uext4_stat *out)
 {
 	struct inode *i = to_inode(inode);
 	const struct inode_fields *f = &i->f;
+	u32 bs = i->volume->sb.block_size;
 	int err = api_check(i);
 
 	if (err)
@@ -75,14 +76,14 @@ int uext4_stat(struct uext4_inode *inode, struct uext4_stat *out)
 	*out = (struct uext4_stat){
 		.ino = i->ino,
 		.size = inode_size(i),
-		.blocks = f->blocks,
+		.blocks = f->blocks + atomic_load_relaxed(&i->map.delayed) * (bs / 512),
 		.mode = f->mode,
 		.links = f->links,
 		.uid = f->uid,
 		.gid = f->gid,
 		.generation = f->generation,
 		.flags = f->flags,
-		.block_size = i->volume->sb.block_size,
+		.block_size = bs,
 		.project = f->projid,
 		.atime = timespec_of(f->atime),
 		.mtime = timespec_of(f->mtime),

@@ -19,7 +19,7 @@ static int fill(
 {
 	int err;
 
-	i->map.alloc_flags = dir->map.alloc_flags;
+	atomic_store_relaxed(&i->map.alloc_flags, atomic_load_relaxed(&dir->map.alloc_flags));
 	if (S_ISDIR(req->mode))
 		return dir_make_empty(h, i, dir->ino);
 	if (!S_ISLNK(req->mode))

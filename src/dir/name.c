@@ -71,7 +71,7 @@ int dir_victim_check(
 
 void dir_spend_as(struct inode *dir, const struct cred *cred)
 {
-	dir->map.alloc_flags = cred->privileged ? SPACE_ROOT : 0;
+	atomic_store_relaxed(&dir->map.alloc_flags, cred->privileged ? SPACE_ROOT : 0);
 }
 
 void dir_touched(struct inode *dir)

@@ -230,7 +230,7 @@ static int setattr_locked(struct inode *i, const struct cred *c, const struct at
 	if (a->valid & ATTR_SIZE) {
 		if (strips_suid(i, c))
 			strip_suid(i);
-		i->map.alloc_flags = c->privileged ? SPACE_ROOT : 0;
+		atomic_store_relaxed(&i->map.alloc_flags, c->privileged ? SPACE_ROOT : 0);
 		err = file_resize(i, a->size);
 	}
 	if (!err && a->valid & ~(u32)ATTR_SIZE)

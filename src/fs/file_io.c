@@ -110,7 +110,8 @@ static ssize_t write_locked(struct inode *i, u64 *pos, const struct iovec *iov, 
 		err = file_zero_eof_tail(i, inode_size(i));
 	if (err)
 		return err;
-	i->map.alloc_flags = flags->cred && flags->cred->privileged ? SPACE_ROOT : 0;
+	atomic_store_relaxed(
+		&i->map.alloc_flags, flags->cred && flags->cred->privileged ? SPACE_ROOT : 0);
 	return iofile_write(&i->io, *pos, iov, iov_count);
 }
 

@@ -105,6 +105,7 @@ static int resize_shrink(struct inode *i, u64 size)
 	err = resize_commit(i, size, true, size);
 	if (!err) {
 		iofile_drop_range(&i->io, size, UINT64_MAX);
+		inode_undelay(i, (lblk_t)div_up(size, i->volume->sb.block_size), UINT32_MAX);
 		err = inode_truncate_blocks(i);
 	}
 	os_rwsem_unlock(&i->invalidate_lock);

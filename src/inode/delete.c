@@ -148,6 +148,7 @@ void inode_delete(struct inode *i)
 
 	keep_promise(i);
 	iofile_drop_range(&i->io, 0, UINT64_MAX);
+	inode_undelay(i, 0, UINT32_MAX);
 	journal_release_inode(v->journal, &i->ordered);
 	if (volume_check_finish(v)) {
 		orphan_forget(i);

@@ -20,6 +20,39 @@ void inode_set_disk_size(struct inode *i, u64 size)
 	os_mutex_unlock(&i->raw_lock);
 }
 
+void inode_set_sizes(struct inode *i, u64 size)
+{
+	os_mutex_lock(&i->raw_lock);
+	inode_set_size(i, size);
+	i->disk_size = size;
+	i->f.size = size;
+	os_mutex_unlock(&i->raw_lock);
+}
+
+u64 inode_disk_size(struct inode *i)
+{
+	u64 size;
+
+	os_mutex_lock(&i->raw_lock);
+	size = i->disk_size;
+	os_mutex_unlock(&i->raw_lock);
+	return size;
+}
+
+bool inode_raise_disk_size(struct inode *i, u64 end, u64 *old)
+{
+	bool grows;
+
+	os_mutex_lock(&i->raw_lock);
+	end = min_of(end, inode_size(i));
+	*old = i->disk_size;
+	grows = end > i->disk_size;
+	if (grows)
+		i->disk_size = i->f.size = end;
+	os_mutex_unlock(&i->raw_lock);
+	return grows;
+}
+
 bool inode_is(const struct inode *i, u32 type)
 {
 	/* Asked without a lock too: the type never changes, but the bits beside it do. */

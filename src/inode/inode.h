@@ -121,7 +121,20 @@ static inline u64 inode_size(const struct inode *i)
 }
 void inode_set_size(struct inode *i, u64 size);	     /* VS, release */
 void inode_set_disk_size(struct inode *i, u64 size); /* DS, under raw_lock */
-bool inode_is(const struct inode *i, u32 type);	     /* S_IFREG, S_IFDIR, ... */
+/* Both at once, so that no end of I/O that saw the old size can come between (IO-26). */
+void inode_set_sizes(struct inode *i, u64 size);
+u64 inode_disk_size(struct inode *i);
+/* Data up to end is on the device: DS grows to min(end, VS). True if it did; *old is what it was.
+ */
+bool inode_raise_disk_size(struct inode *i, u64 end, u64 *old);
+/*
+ * Promises space to the holes [lblk, lblk+len), which the caller knows to be such (inode lock
+ * exclusive), and makes them delayed: all or nothing. ENOSPC comes here, never later (IO-71).
+ */
+int inode_delay(struct inode *i, lblk_t lblk, u32 len);
+/* The data of what is delayed in [from, end) is gone: gives back what was promised (IO-23). */
+void inode_undelay(struct inode *i, lblk_t from, lblk_t end);
+bool inode_is(const struct inode *i, u32 type); /* S_IFREG, S_IFDIR, ... */
 
 enum { INODE_ATIME = 1, INODE_MTIME = 2, INODE_CTIME = 4 };
 /* Sets times to now and bumps i_version (MD-23); the caller dirties. */

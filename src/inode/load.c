@@ -75,6 +75,7 @@ void inode_teardown(struct inode *i)
 {
 	journal_release_inode(i->volume->journal, &i->ordered);
 	iofile_fini(&i->io);
+	inode_undelay(i, 0, UINT32_MAX); /* only of data that could not be written */
 	filemap_fini(&i->map);
 	acl_cache_drop(i);
 }

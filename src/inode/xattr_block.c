@@ -152,7 +152,8 @@ static int create(struct handle *h, struct inode *i, const struct xattr_area *a,
 		.group_hint = space_inode_group(v, i->ino),
 		.file_blocks = 1,
 		.len = 1,
-		.flags = SPACE_METADATA | SPACE_NO_PREALLOC | (i->map.alloc_flags & SPACE_ROOT)};
+		.flags = SPACE_METADATA | SPACE_NO_PREALLOC |
+			 (atomic_load_relaxed(&i->map.alloc_flags) & SPACE_ROOT)};
 	struct buf_ctx ctx = {.csum_seed = v->sb.csum_seed};
 	struct alloc_result res;
 	struct buf *b;

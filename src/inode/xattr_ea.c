@@ -322,7 +322,7 @@ static int create_at(
 	fields_set(ea, i, value, size);
 	inode_setup_new(ea);
 	ea->map.size_blocks_hint = div_up(size, ea->volume->sb.block_size);
-	ea->map.alloc_flags = i->map.alloc_flags & SPACE_ROOT;
+	ea->map.alloc_flags = atomic_load_relaxed(&i->map.alloc_flags) & SPACE_ROOT;
 	err = inode_dirty(h, ea);
 	if (!err)
 		err = write_value(h, ea, value, size);
@@ -336,8 +336,9 @@ static int create_at(
 int xattr_ea_create(
 	struct handle *h, struct inode *i, const void *value, u32 size, struct inode **out)
 {
-	struct inode_alloc_request req = {
-		.parent = i->ino, .goal = i->ino, .flags = i->map.alloc_flags & SPACE_ROOT};
+	struct inode_alloc_request req = {.parent = i->ino,
+		.goal = i->ino,
+		.flags = atomic_load_relaxed(&i->map.alloc_flags) & SPACE_ROOT};
 	struct inode *ea = inode_alloc(i->volume, 0);
 	int err;
 

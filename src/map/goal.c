@@ -36,7 +36,7 @@ pblk_t goal_near(const struct filemap *fm, lblk_t lblk, const struct mapping *le
 
 static u32 data_flags(const struct filemap *fm, const struct goal *g)
 {
-	u32 flags = fm->alloc_flags;
+	u32 flags = atomic_load_relaxed(&fm->alloc_flags);
 
 	if (g->create_flags & MAP_CREATE_METADATA)
 		flags |= SPACE_METADATA | SPACE_NO_PREALLOC;
@@ -97,7 +97,7 @@ int goal_alloc_tree(
 		.goal = near,
 		.group_hint = space_inode_group(fm->volume, fm->owner),
 		.len = 1,
-		.flags = fm->alloc_flags | SPACE_METADATA | SPACE_NO_PREALLOC,
+		.flags = atomic_load_relaxed(&fm->alloc_flags) | SPACE_METADATA | SPACE_NO_PREALLOC,
 	};
 	struct alloc_result got;
 	int err;
@@ -134,7 +134,7 @@ void goal_undo_data(
 	struct volume *v = fm->volume;
 
 	(void)space_free(h, v, fm->owner, got->pblk, got->len, 0);
-	if (g->delayed && space_claim(v, got->len, fm->alloc_flags | SPACE_MUST) != 0)
+	if (g->delayed && space_claim(v, got->len, SPACE_MUST) != 0)
 		(void)status_undelay(fm, g->lblk, g->lblk + got->len);
 }
 

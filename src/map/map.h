@@ -58,8 +58,9 @@ struct filemap {
 	ino_nr owner;	      /* immutable after init */
 	u32 csum_seed;	      /* I(n); immutable after init */
 	u64 size_blocks_hint; /* file size in blocks for the allocator; relaxed atomic */
-	u32 alloc_flags;      /* SPACE_ROOT etc. of the current writer; lock: inode lock */
+	u32 alloc_flags;      /* SPACE_ROOT etc. of the latest writer; relaxed atomic */
 	u64 cookie;	      /* atomic; changes under fm->lock */
+	u64 delayed;	      /* delayed blocks; atomic, changes under fm->lock */
 	struct status_cache status;
 	struct prealloc pa;
 	lblk_t last_lblk; /* where the last allocation ended; lock: fm->lock */

@@ -247,6 +247,7 @@ u32 status_set(struct filemap *fm, lblk_t lblk, u32 len, pblk_t pblk, enum map_s
 	os_rwsem_lock(&sc->lock);
 	assert_may_follow_locked(sc, lblk, (u64)lblk + len, state);
 	delayed = carve(sc, lblk, (u64)lblk + len, CARVE_ALL);
+	atomic_add_relaxed(&fm->delayed, (state == MAP_DELAYED ? (u64)len : 0) - delayed);
 	e = spare_take(sc);
 	*e = (struct status_entry){.lblk = lblk, .len = len, .state = (u8)state, .referenced = 1};
 	e->pblk = map_state_mapped(state) ? pblk : 0;
@@ -316,6 +317,7 @@ u32 status_undelay(struct filemap *fm, lblk_t from, lblk_t end)
 	ASSERT(os_rwsem_held(&fm->lock));
 	os_rwsem_lock(&fm->status.lock);
 	delayed = carve(&fm->status, from, end, CARVE_ONLY_DELAYED);
+	atomic_add_relaxed(&fm->delayed, -(u64)delayed);
 	os_rwsem_unlock(&fm->status.lock);
 	return delayed;
 }
