@@ -172,3 +172,25 @@ void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse
 	else
 		fuse_reply_lseek(req, at);
 }
+
+void op_fallocate(
+	fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len, struct fuse_file_info *fi)
+{
+	reply_status(req, uext4_fallocate(file_of(fi), mode, (uint64_t)off, (uint64_t)len));
+}
+
+/* So long that the cost of a request does not count, so short that a copy can be interrupted. */
+#define COPY_MAX (64u << 20)
+
+void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
+	struct fuse_file_info *fi_in, fuse_ino_t ino_out, off_t off_out,
+	struct fuse_file_info *fi_out, size_t len, int flags)
+{
+	ssize_t n = uext4_copy_file_range(file_of(fi_in), (uint64_t)off_in, file_of(fi_out),
+		(uint64_t)off_out, len < COPY_MAX ? len : COPY_MAX);
+
+	if (n < 0)
+		reply_status(req, (int)n);
+	else
+		fuse_reply_write(req, (size_t)n);
+}

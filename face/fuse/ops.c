@@ -67,4 +67,6 @@ const struct fuse_lowlevel_ops server_ops = {
 	.create = op_create,
 	.ioctl = op_ioctl,
 	.lseek = op_lseek,
+	.fallocate = op_fallocate,
+	.copy_file_range = op_copy_file_range,
 };

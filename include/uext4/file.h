@@ -33,6 +33,33 @@ UEXT4_API ssize_t uext4_pread(struct uext4_file *file, void *buf, size_t len, ui
 UEXT4_API ssize_t uext4_pwrite(
 	struct uext4_file *file, const void *buf, size_t len, uint64_t offset);
 UEXT4_API int uext4_ftruncate(struct uext4_file *file, uint64_t size);
+/*
+ * Space operations; mode is one of these of <linux/falloc.h>, as fallocate(2) means them:
+ *   0                             blocks for the range; grows the file
+ *   FALLOC_FL_PUNCH_HOLE          the range reads as zeros and its whole blocks are freed; only
+ *                                 with KEEP_SIZE, which changes nothing else
+ *   FALLOC_FL_ZERO_RANGE          the range reads as zeros and has blocks; grows the file
+ *   FALLOC_FL_COLLAPSE_RANGE      takes whole blocks out: what follows moves down
+ *   FALLOC_FL_INSERT_RANGE        makes room for whole blocks, a hole: what follows moves up
+ *   FALLOC_FL_UNSHARE_RANGE       does nothing: blocks are never shared
+ * With FALLOC_FL_KEEP_SIZE the first and the third don't grow the file: blocks behind its end
+ * are kept for it until it is truncated. For lack of space blocks that were got stay.
+ * Not atomic against a power cut, but each state in between is a legal file; durable after
+ * uext4_fsync, or at once with O_SYNC.
+ *
+ * EINVAL: offset or len is negative as int64_t, or len 0; collapse and insert: not multiples
+ * of the block size, or not inside the file. EFBIG: beyond the largest file. EOPNOTSUPP: no
+ * such mode; a file without extents can only be punched. EBADF: not open for writing. EPERM:
+ * immutable; append-only allows allocation alone. ENOSPC.
+ */
+UEXT4_API int uext4_fallocate(struct uext4_file *file, int mode, uint64_t offset, uint64_t len);
+/*
+ * Copies up to len bytes between files of one file system as copy_file_range(2) does, holes as
+ * holes. The count, short at the end of `from` or on an error after a part. EINVAL: the ranges
+ * overlap in one file. EBADF: not open for reading, for writing, or `to` has O_APPEND. EXDEV.
+ */
+UEXT4_API ssize_t uext4_copy_file_range(struct uext4_file *from, uint64_t from_offset,
+	struct uext4_file *to, uint64_t to_offset, size_t len);
 /* Reports each writeback error once per open file, as Linux does. */
 UEXT4_API int uext4_fsync(struct uext4_file *file);
 UEXT4_API int uext4_fdatasync(struct uext4_file *file);

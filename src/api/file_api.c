@@ -113,14 +113,19 @@ ssize_t uext4_preadv(struct uext4_file *file, const struct iovec *iov, int count
 	return file_read(file->inode, offset, iov, (unsigned)count, file->flags & O_NOATIME);
 }
 
-ssize_t uext4_pwritev(struct uext4_file *file, const struct iovec *iov, int count, uint64_t offset)
+static struct file_write_flags write_flags(const struct uext4_file *file)
 {
-	struct file_write_flags flags = {
+	return (struct file_write_flags){
 		.append = file->flags & O_APPEND,
 		.sync = (file->flags & O_SYNC) == O_SYNC,
 		.dsync = file->flags & O_DSYNC,
 		.cred = &file->cred,
 	};
+}
+
+ssize_t uext4_pwritev(struct uext4_file *file, const struct iovec *iov, int count, uint64_t offset)
+{
+	struct file_write_flags flags = write_flags(file);
 	u64 pos = offset;
 
 	if (!opens_for_write(file->flags))
@@ -154,6 +159,18 @@ int uext4_ftruncate(struct uext4_file *file, uint64_t size)
 		return ERR(EINVAL);
 	cred.check = false;
 	return inode_setattr(file->inode, &cred, &change);
+}
+
+int uext4_fallocate(struct uext4_file *file, int mode, uint64_t offset, uint64_t len)
+{
+	struct file_write_flags flags = write_flags(file);
+	int err = file_fallocate_check(mode, (s64)offset, (s64)len);
+
+	if (err)
+		return err;
+	if (!opens_for_write(file->flags))
+		return ERR(EBADF);
+	return file_fallocate(file->inode, &flags, mode, (s64)offset, (s64)len);
 }
 
 /* IO-87: the error cursor is checked last, whatever the sync itself returned. */

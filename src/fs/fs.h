@@ -76,6 +76,10 @@ struct file_write_flags {
 /* *pos is where it went (append). */
 ssize_t file_write(struct inode *i, u64 *pos, const struct iovec *iov, unsigned iov_count,
 	const struct file_write_flags *flags);
+/* IO-100..107. The arguments alone; then the operation, with those checks again. */
+int file_fallocate_check(int mode, s64 offset, s64 len);
+int file_fallocate(
+	struct inode *i, const struct file_write_flags *flags, int mode, s64 offset, s64 len);
 /* Data, then the commit that covers it, then a device flush if none was issued (IO-87..90). */
 int file_sync(struct inode *i, bool data_only);
 s64 file_seek(struct inode *i, u64 pos, int whence);

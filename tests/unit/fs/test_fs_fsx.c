@@ -1,7 +1,11 @@
-/* Random reads, writes and truncates of one file through the public interface, against bytes. */
+/*
+ * Random reads, writes, truncates and space operations of one file through the public interface,
+ * against bytes.
+ */
 #include "dir/dir_test.h"
 
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <unistd.h>
 
 #define MAX_BYTES (320u << 10)
@@ -12,6 +16,8 @@ struct fsx {
 	struct rng rng;
 	u8 model[MAX_BYTES], buf[MAX_BYTES];
 	u64 size;
+	u32 block_size;
+	bool extents;
 };
 
 static void fsx_open(struct fsx *x)
@@ -59,6 +65,75 @@ static void op_truncate(struct fsx *x)
 	x->size = size;
 }
 
+static int space_op(struct fsx *x, int mode, u64 pos, u64 len)
+{
+	int err = uext4_fallocate(x->file, mode, pos, len);
+
+	if (x->extents || mode & FALLOC_FL_PUNCH_HOLE)
+		return err;
+	assert_int_equal(err, -EOPNOTSUPP);
+	return err;
+}
+
+/* IO-101, IO-102, IO-105 */
+static void op_allocate_or_zero(struct fsx *x, int mode)
+{
+	u64 pos = rng_below(&x->rng, MAX_BYTES);
+	u64 len = 1 + rng_below(&x->rng, rng_below(&x->rng, 4) ? 9000 : 90000);
+
+	len = min_of(len, MAX_BYTES - pos);
+	if (rng_below(&x->rng, 3) == 0) {
+		pos = round_down_to(pos, x->block_size);
+		len = round_up_to(len, x->block_size);
+		len = min_of(len, MAX_BYTES - pos);
+	}
+	if (mode != FALLOC_FL_PUNCH_HOLE && rng_below(&x->rng, 2))
+		mode |= FALLOC_FL_KEEP_SIZE;
+	if (mode == FALLOC_FL_PUNCH_HOLE)
+		mode |= FALLOC_FL_KEEP_SIZE;
+	if (space_op(x, mode, pos, len))
+		return;
+	if (mode & ~FALLOC_FL_KEEP_SIZE && pos < x->size)
+		memset(x->model + pos, 0, min_of(len, x->size - pos));
+	if (!(mode & FALLOC_FL_KEEP_SIZE))
+		x->size = max_of(x->size, pos + len);
+}
+
+/* IO-106 */
+static void op_collapse(struct fsx *x)
+{
+	u32 bs = x->block_size;
+	u64 pos = round_down_to(rng_below(&x->rng, MAX_BYTES), bs);
+	u64 len = (1 + rng_below(&x->rng, 20)) * bs;
+
+	if (pos + len >= x->size) {
+		if (x->extents)
+			assert_int_equal(space_op(x, FALLOC_FL_COLLAPSE_RANGE, pos, len), -EINVAL);
+		return;
+	}
+	if (space_op(x, FALLOC_FL_COLLAPSE_RANGE, pos, len))
+		return;
+	memmove(x->model + pos, x->model + pos + len, x->size - pos - len);
+	memset(x->model + x->size - len, 0, len);
+	x->size -= len;
+}
+
+/* IO-107 */
+static void op_insert(struct fsx *x)
+{
+	u32 bs = x->block_size;
+	u64 pos = round_down_to(rng_below(&x->rng, MAX_BYTES), bs);
+	u64 len = (1 + rng_below(&x->rng, 20)) * bs;
+
+	if (pos >= x->size || x->size + len > MAX_BYTES)
+		return;
+	if (space_op(x, FALLOC_FL_INSERT_RANGE, pos, len))
+		return;
+	memmove(x->model + pos + len, x->model + pos, x->size - pos);
+	memset(x->model + pos, 0, len);
+	x->size += len;
+}
+
 /* IO-123: nothing but zeros is called a hole. */
 static void op_seek(struct fsx *x)
 {
@@ -88,7 +163,7 @@ static void op_remount(struct fsx *x)
 
 static void fsx_op(struct fsx *x)
 {
-	switch (rng_below(&x->rng, 14)) {
+	switch (rng_below(&x->rng, 22)) {
 	case 0:
 		op_truncate(x);
 		break;
@@ -108,6 +183,21 @@ static void fsx_op(struct fsx *x)
 	case 5 ... 9:
 		op_write(x, false);
 		break;
+	case 10:
+		op_allocate_or_zero(x, 0);
+		break;
+	case 11 ... 12:
+		op_allocate_or_zero(x, FALLOC_FL_PUNCH_HOLE);
+		break;
+	case 13 ... 14:
+		op_allocate_or_zero(x, FALLOC_FL_ZERO_RANGE);
+		break;
+	case 15:
+		op_collapse(x);
+		break;
+	case 16:
+		op_insert(x);
+		break;
 	default:
 		check(x, rng_below(&x->rng, MAX_BYTES), 1 + rng_below(&x->rng, 60000));
 	}
@@ -120,6 +210,8 @@ static void fsx_run(const char *mke2fs_options, u32 seed, unsigned ops)
 	rng_init(&x->rng, seed);
 	dt_make(&x->t, 24 << 20, mke2fs_options);
 	dt_up(&x->t);
+	x->block_size = x->t.v->sb.block_size;
+	x->extents = !strstr(mke2fs_options, "^extent");
 	fsx_open(x);
 	for (unsigned k = 1; k <= ops; k++) {
 		fsx_op(x);
