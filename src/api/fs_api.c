@@ -200,6 +200,21 @@ int uext4_open_device(const struct uext4_device_ops *ops, void *arg,
 	return open_end(fs, err, out);
 }
 
+int api_open_dev(struct dev *dev, const struct uext4_options *opt, struct uext4_fs **out)
+{
+	struct uext4_options o;
+	struct uext4_fs *fs;
+	int err = options_normalise(opt, &o);
+
+	if (!err)
+		err = fs_alloc(&o, NULL, &fs);
+	if (err) {
+		dev_close(dev);
+		return err;
+	}
+	return open_end(fs, mount_on(fs, dev, &o), out);
+}
+
 int uext4_close(struct uext4_fs *fs)
 {
 	int err = fs_unmount(fs->fs);

@@ -16,6 +16,7 @@
 #include "inode/xattr.h"
 #include "journal/volume.h"
 #include "os/atomic.h"
+#include "os/thread.h"
 
 enum fs_errors { FS_ERRORS_DEFAULT, FS_ERRORS_CONTINUE, FS_ERRORS_RO, FS_ERRORS_STOP };
 enum fs_atime { FS_RELATIME, FS_NOATIME, FS_STRICTATIME };

@@ -11,20 +11,15 @@
 #include "os/assert.h"
 #include "os/thread.h"
 
-#define HELD_MAX 64 /* a thread that nests deeper has lost its way */
-
-struct held {
-	const void *lock;
-	const char *name;
-	const void *where; /* return address */
-	enum lock_rank rank;
-	unsigned order;
-	enum rank_mode mode;
-};
-
-/* no lock: each thread has its own */
-static __thread struct held held[HELD_MAX];
-static __thread unsigned held_count;
+#ifdef UEXT4_SIM
+struct rank_list *rank_current; /* of the simulated thread that runs */
+const void *rank_where;
+#define CALLER rank_where
+#else
+static __thread struct rank_list own; /* no lock: each thread has its own */
+#define rank_current (&own)
+#define CALLER __builtin_return_address(0)
+#endif
 
 static const char *const rank_names[] = {
 	[RANK_NONE] = "none",
@@ -52,8 +47,7 @@ static const char *rank_name(enum lock_rank rank)
 	return rank < array_len(rank_names) && rank_names[rank] ? rank_names[rank] : "?";
 }
 
-/* "name [rank, order n] taken at module+offset", for addr2line. */
-static void describe(char *out, size_t size, const struct held *h)
+void rank_describe(const struct rank_entry *h, char *out, size_t size)
 {
 	Dl_info at;
 
@@ -64,35 +58,36 @@ static void describe(char *out, size_t size, const struct held *h)
 		at.dli_fname, (unsigned long)((const char *)h->where - (const char *)at.dli_fbase));
 }
 
-static void broken(const char *rule, const struct held *wanted, const struct held *other)
-	__attribute__((noreturn, cold));
+static void broken(const char *rule, const struct rank_entry *wanted,
+	const struct rank_entry *other) __attribute__((noreturn, cold));
 
-static void broken(const char *rule, const struct held *wanted, const struct held *other)
+static void broken(
+	const char *rule, const struct rank_entry *wanted, const struct rank_entry *other)
 {
 	char want[256], have[256] = "", message[640];
 
-	describe(want, sizeof(want), wanted);
+	rank_describe(wanted, want, sizeof(want));
 	if (other)
-		describe(have, sizeof(have), other);
+		rank_describe(other, have, sizeof(have));
 	snprintf(message, sizeof(message), "%s: %s%s%s", rule, want, other ? "; holding " : "",
 		have);
 	os_bug(message, __FILE__, __LINE__);
 }
 
-static struct held *find(const void *lock)
+static struct rank_entry *find(const void *lock)
 {
-	for (unsigned i = held_count; i-- > 0;)
-		if (held[i].lock == lock)
-			return &held[i];
+	for (unsigned i = rank_current->count; i-- > 0;)
+		if (rank_current->held[i].lock == lock)
+			return &rank_current->held[i];
 	return NULL;
 }
 
 void rank_check(const void *lock, enum lock_rank rank, unsigned order, const char *name)
 {
-	struct held want = {lock, name, __builtin_return_address(0), rank, order, RANK_EXCLUSIVE};
+	struct rank_entry want = {lock, name, CALLER, rank, order, RANK_EXCLUSIVE};
 
-	for (unsigned i = 0; i < held_count; i++) {
-		const struct held *h = &held[i];
+	for (unsigned i = 0; i < rank_current->count; i++) {
+		const struct rank_entry *h = &rank_current->held[i];
 
 		if (h->lock == lock)
 			broken("lock taken twice by one thread", &want, h);
@@ -108,31 +103,31 @@ void rank_check(const void *lock, enum lock_rank rank, unsigned order, const cha
 void rank_push(const void *lock, enum lock_rank rank, unsigned order, const char *name,
 	enum rank_mode mode)
 {
-	struct held got = {lock, name, __builtin_return_address(0), rank, order, mode};
+	struct rank_entry got = {lock, name, CALLER, rank, order, mode};
 
-	if (held_count == HELD_MAX)
+	if (rank_current->count == RANK_HELD_MAX)
 		broken("too many locks held", &got, NULL);
-	held[held_count++] = got;
+	rank_current->held[rank_current->count++] = got;
 	os_thread_self(); /* arms the check at thread exit */
 }
 
 void rank_pop(const void *lock, enum rank_mode mode, const char *name)
 {
-	struct held want = {lock, name, __builtin_return_address(0), RANK_NONE, 0, mode};
-	struct held *h = find(lock);
+	struct rank_entry want = {lock, name, CALLER, RANK_NONE, 0, mode};
+	struct rank_entry *h = find(lock);
 
 	if (!h)
 		broken("unlock of a lock that this thread does not hold", &want, NULL);
 	if (h->mode != mode)
 		broken("unlock in another mode than locked", &want, h);
-	held_count--;
-	memmove(h, h + 1, (char *)&held[held_count] - (char *)h);
+	rank_current->count--;
+	memmove(h, h + 1, (char *)&rank_current->held[rank_current->count] - (char *)h);
 }
 
 void rank_downgrade(const void *lock, const char *name)
 {
-	struct held want = {lock, name, __builtin_return_address(0), RANK_NONE, 0, RANK_EXCLUSIVE};
-	struct held *h = find(lock);
+	struct rank_entry want = {lock, name, CALLER, RANK_NONE, 0, RANK_EXCLUSIVE};
+	struct rank_entry *h = find(lock);
 
 	if (!h || h->mode != RANK_EXCLUSIVE)
 		broken("downgrade of a lock not held exclusively", &want, h);
@@ -141,35 +136,35 @@ void rank_downgrade(const void *lock, const char *name)
 
 bool rank_held(const void *lock, bool shared)
 {
-	const struct held *h = find(lock);
+	const struct rank_entry *h = find(lock);
 
 	return h && (shared || h->mode == RANK_EXCLUSIVE);
 }
 
 void rank_assert_none_from(enum lock_rank rank)
 {
-	struct held want = {
-		NULL, "a wait that forbids it", __builtin_return_address(0), rank, 0, RANK_PSEUDO};
+	struct rank_entry want = {NULL, "a wait that forbids it", CALLER, rank, 0, RANK_PSEUDO};
 
-	for (unsigned i = 0; i < held_count; i++)
-		if (held[i].rank >= rank)
-			broken("lock held too long", &want, &held[i]);
+	for (unsigned i = 0; i < rank_current->count; i++)
+		if (rank_current->held[i].rank >= rank)
+			broken("lock held too long", &want, &rank_current->held[i]);
 }
 
 void rank_thread_exit(void)
 {
-	if (held_count)
-		broken("thread ends with a lock held", &held[held_count - 1], NULL);
+	if (rank_current->count)
+		broken("thread ends with a lock held", &rank_current->held[rank_current->count - 1],
+			NULL);
 }
 
 void rank_dump(int fd)
 {
 	char line[300];
-	unsigned count = held_count;
+	unsigned count = rank_current->count;
 
-	held_count = 0; /* a second failure must not come back here */
+	rank_current->count = 0; /* a second failure must not come back here */
 	for (unsigned i = 0; i < count; i++) {
-		describe(line, sizeof(line), &held[i]);
+		rank_describe(&rank_current->held[i], line, sizeof(line));
 		dprintf(fd, "uext4:   held: %s\n", line);
 	}
 }

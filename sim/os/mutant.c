@@ -1,0 +1,3 @@
+#include "base/mutant.h"
+
+enum mutant mutant_active;
