@@ -28,6 +28,7 @@ static void handle_unlist(struct server *s, struct handle *h)
 /* A kernel that caches writes reads around them and knows the end of the file itself. */
 static int open_flags(const struct server *s, int flags)
 {
+	flags &= ~O_DIRECT; /* the memory of requests is not aligned */
 	if (!s->writeback)
 		return flags;
 	if ((flags & O_ACCMODE) == O_WRONLY)

@@ -13,9 +13,18 @@ extern "C" {
 struct uext4_file;
 
 /*
- * flags: O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_TRUNC, O_SYNC, O_DSYNC, O_NOATIME of
+ * flags: O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_TRUNC, O_SYNC, O_DSYNC, O_NOATIME, O_DIRECT of
  * open(2); others are ignored. Checks permissions by cred, which later writes also use
  * for reserved blocks and for stripping suid.
+ *
+ * O_DIRECT: data goes between the caller's memory and the device, not through the page cache.
+ * Offset, lengths and memory must be multiples of the device's logical block (512 bytes for an
+ * image file), else EINVAL; reading at the end of the file gives 0 before that is looked at. Pages
+ * of the range are written back before, and dropped before and after a write, so that both kinds
+ * of access may be mixed. Files whose data can't be taken from the device (inline data) are read
+ * and written as if without the flag; so is, inside, the part of a write that falls into a hole
+ * of a file without extents. A failed write gives an error, no count, though a part of it may be
+ * on the device.
  */
 UEXT4_API int uext4_file_open(struct uext4_inode *inode, const struct uext4_cred *cred, int flags,
 	struct uext4_file **out);
@@ -29,6 +38,22 @@ UEXT4_API ssize_t uext4_preadv(
 /* With O_APPEND the offset is ignored. */
 UEXT4_API ssize_t uext4_pwritev(
 	struct uext4_file *file, const struct iovec *iov, int count, uint64_t offset);
+
+enum uext4_rwf {		 /* as RWF_* of preadv2(2), the same values */
+	UEXT4_RWF_HIPRI = 0x1,	 /* no effect */
+	UEXT4_RWF_DSYNC = 0x2,	 /* this write as with O_DSYNC */
+	UEXT4_RWF_SYNC = 0x4,	 /* this write as with O_SYNC */
+	UEXT4_RWF_NOWAIT = 0x8,	 /* O_DIRECT only: EAGAIN rather than wait for a lock, another's
+				    I/O, an allocation or the journal; nothing is transferred then */
+	UEXT4_RWF_APPEND = 0x10, /* at the end; offset is ignored */
+	UEXT4_RWF_ATOMIC = 0x40, /* O_DIRECT only: after a power loss all old or all new; one
+				    aligned file system block, if the device's block is as large */
+};
+/* EOPNOTSUPP: unknown flags, or NOWAIT or ATOMIC through the page cache. */
+UEXT4_API ssize_t uext4_preadv2(struct uext4_file *file, const struct iovec *iov, int count,
+	uint64_t offset, unsigned flags);
+UEXT4_API ssize_t uext4_pwritev2(struct uext4_file *file, const struct iovec *iov, int count,
+	uint64_t offset, unsigned flags);
 UEXT4_API ssize_t uext4_pread(struct uext4_file *file, void *buf, size_t len, uint64_t offset);
 UEXT4_API ssize_t uext4_pwrite(
 	struct uext4_file *file, const void *buf, size_t len, uint64_t offset);

@@ -5,7 +5,10 @@
 #ifndef API_API_PRIV_H
 #define API_API_PRIV_H
 
+#include "fs/file_direct.h"
 #include "fs/fs.h"
+
+#include <fcntl.h>
 
 #include <uext4.h>
 
@@ -17,6 +20,7 @@ struct uext4_fs {
 };
 
 struct uext4_file {
+	u32 refs;	     /* atomic: the opener's, and one per queued request */
 	struct inode *inode; /* one reference */
 	int flags;	     /* O_*; immutable */
 	struct cred cred;    /* immutable; groups owned */
@@ -32,6 +36,29 @@ static inline struct uext4_inode *from_inode(struct inode *i)
 {
 	return (struct uext4_inode *)i;
 }
+
+static inline bool api_writes(int flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY;
+}
+
+/* rw_api.c: one read or write as asked for by the file's flags and UEXT4_RWF_*. */
+struct api_rw {
+	struct uext4_file *file;
+	const struct iovec *iov;
+	unsigned iov_count;
+	u64 offset;
+	unsigned flags; /* UEXT4_RWF_* */
+};
+struct file_write_flags api_write_flags(const struct uext4_file *file, unsigned rwf);
+int api_rw_check(const struct api_rw *rw, bool write);
+bool api_rw_is_direct(const struct api_rw *rw);
+/* Fills all but complete() of a transfer. */
+void api_rw_direct(const struct api_rw *rw, struct file_direct *f);
+ssize_t api_read(const struct api_rw *rw);
+ssize_t api_write(const struct api_rw *rw);
+/* IO-87: the error cursor is checked last, whatever the sync itself returned. */
+int api_sync(struct uext4_file *file, bool data_only);
 
 /* The internal form of a caller's credentials; NULL is root. groups are borrowed. */
 struct cred cred_from(const struct uext4_cred *c);

@@ -6,11 +6,6 @@
 #include <fcntl.h>
 #include <string.h>
 
-static bool opens_for_write(int flags)
-{
-	return (flags & O_ACCMODE) != O_RDONLY;
-}
-
 static int open_check(struct inode *i, const struct cred *c, int flags)
 {
 	u32 want = (flags & O_ACCMODE) == O_WRONLY ? PERM_WRITE
@@ -24,7 +19,7 @@ static int open_check(struct inode *i, const struct cred *c, int flags)
 		return ERR(EISDIR);
 	if (!inode_is(i, S_IFREG))
 		return ERR(inode_is(i, S_IFLNK) ? ELOOP : ENXIO);
-	if (opens_for_write(flags) || flags & O_TRUNC) {
+	if (api_writes(flags) || flags & O_TRUNC) {
 		err = volume_check_write(i->volume);
 		if (err)
 			return err;
@@ -84,15 +79,18 @@ int uext4_file_open(struct uext4_inode *inode, const struct uext4_cred *cred, in
 		return err;
 	}
 	inode_hold(i);
-	*f = (struct uext4_file){
-		.inode = i, .flags = flags, .cred = c, .error_cursor = iofile_error_sample(&i->io)};
+	*f = (struct uext4_file){.refs = 1,
+		.inode = i,
+		.flags = flags,
+		.cred = c,
+		.error_cursor = iofile_error_sample(&i->io)};
 	*out = f;
 	return 0;
 }
 
 void uext4_file_close(struct uext4_file *file)
 {
-	if (!file)
+	if (!file || atomic_sub(&file->refs, 1) > 0)
 		return;
 	inode_put(file->inode);
 	os_free((void *)file->cred.groups);
@@ -104,58 +102,13 @@ struct uext4_inode *uext4_file_inode(struct uext4_file *file)
 	return from_inode(file->inode);
 }
 
-ssize_t uext4_preadv(struct uext4_file *file, const struct iovec *iov, int count, uint64_t offset)
-{
-	if ((file->flags & O_ACCMODE) == O_WRONLY)
-		return ERR(EBADF);
-	if (count < 0 || offset > INT64_MAX)
-		return ERR(EINVAL);
-	return file_read(file->inode, offset, iov, (unsigned)count, file->flags & O_NOATIME);
-}
-
-static struct file_write_flags write_flags(const struct uext4_file *file)
-{
-	return (struct file_write_flags){
-		.append = file->flags & O_APPEND,
-		.sync = (file->flags & O_SYNC) == O_SYNC,
-		.dsync = file->flags & O_DSYNC,
-		.cred = &file->cred,
-	};
-}
-
-ssize_t uext4_pwritev(struct uext4_file *file, const struct iovec *iov, int count, uint64_t offset)
-{
-	struct file_write_flags flags = write_flags(file);
-	u64 pos = offset;
-
-	if (!opens_for_write(file->flags))
-		return ERR(EBADF);
-	if (count < 0 || offset > INT64_MAX)
-		return ERR(EINVAL);
-	return file_write(file->inode, &pos, iov, (unsigned)count, &flags);
-}
-
-ssize_t uext4_pread(struct uext4_file *file, void *buf, size_t len, uint64_t offset)
-{
-	struct iovec iov = {buf, len};
-
-	return uext4_preadv(file, &iov, 1, offset);
-}
-
-ssize_t uext4_pwrite(struct uext4_file *file, const void *buf, size_t len, uint64_t offset)
-{
-	struct iovec iov = {(void *)buf, len};
-
-	return uext4_pwritev(file, &iov, 1, offset);
-}
-
 /* As ftruncate(2): the open for writing was the permission check. */
 int uext4_ftruncate(struct uext4_file *file, uint64_t size)
 {
 	struct attr_change change = {.valid = ATTR_SIZE, .size = size};
 	struct cred cred = file->cred;
 
-	if (!opens_for_write(file->flags))
+	if (!api_writes(file->flags))
 		return ERR(EINVAL);
 	cred.check = false;
 	return inode_setattr(file->inode, &cred, &change);
@@ -163,18 +116,18 @@ int uext4_ftruncate(struct uext4_file *file, uint64_t size)
 
 int uext4_fallocate(struct uext4_file *file, int mode, uint64_t offset, uint64_t len)
 {
-	struct file_write_flags flags = write_flags(file);
+	struct file_write_flags flags = api_write_flags(file, 0);
 	int err = file_fallocate_check(mode, (s64)offset, (s64)len);
 
 	if (err)
 		return err;
-	if (!opens_for_write(file->flags))
+	if (!api_writes(file->flags))
 		return ERR(EBADF);
 	return file_fallocate(file->inode, &flags, mode, (s64)offset, (s64)len);
 }
 
 /* IO-87: the error cursor is checked last, whatever the sync itself returned. */
-static int sync_and_report(struct uext4_file *file, bool data_only)
+int api_sync(struct uext4_file *file, bool data_only)
 {
 	int err = file_sync(file->inode, data_only);
 	int seen = iofile_error_check(&file->inode->io, &file->error_cursor);
@@ -184,12 +137,12 @@ static int sync_and_report(struct uext4_file *file, bool data_only)
 
 int uext4_fsync(struct uext4_file *file)
 {
-	return sync_and_report(file, false);
+	return api_sync(file, false);
 }
 
 int uext4_fdatasync(struct uext4_file *file)
 {
-	return sync_and_report(file, true);
+	return api_sync(file, true);
 }
 
 int64_t uext4_seek(struct uext4_file *file, uint64_t offset, int whence)

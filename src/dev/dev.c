@@ -177,6 +177,11 @@ int dev_queue_get(struct dev *dev, struct dev_queue **out)
 	return 0;
 }
 
+void dev_queue_get_single(struct dev *dev, struct dev_queue **out)
+{
+	*out = pool_get(dev, POOL_SYNC);
+}
+
 void dev_queue_put(struct dev_queue *q)
 {
 	dev_drain(q);

@@ -127,6 +127,8 @@ int dev_resize(struct dev *dev, u64 size);
  * these queues, so a thread that holds one may make them.
  */
 int dev_queue_get(struct dev *dev, struct dev_queue **out);
+/* The same of depth one, where a request costs a single system call. */
+void dev_queue_get_single(struct dev *dev, struct dev_queue **out);
 void dev_queue_put(struct dev_queue *q);
 
 #endif

@@ -10,18 +10,11 @@
 #define DEV_DEV_DRIVER_H
 
 #include "dev/dev.h"
+#include "dev/iov.h"
 
 /* Makes the pool of idle queues with its reserves; queues must work already. */
 int dev_setup(struct dev *dev);
 void dev_queue_complete(struct dev_queue *q, struct dev_req *req);
-
-/* Copies len bytes, starting `skip` bytes into the segments. */
-void iov_copy_out(const struct iovec *iov, u64 skip, void *to, u64 len); /* segments -> memory */
-void iov_copy_in(const struct iovec *iov, u64 skip, const void *from, u64 len);
-void iov_zero(const struct iovec *iov, u64 skip, u64 len);
-/* The part from skip on as segments: at most max of them and len bytes. Returns their number. */
-unsigned iov_slice(const struct iovec *iov, unsigned count, u64 skip, u64 len, struct iovec *out,
-	unsigned max);
 
 /* pool.c */
 enum pool_kind { POOL_SYNC, POOL_BATCH, POOL_KINDS };

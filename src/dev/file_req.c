@@ -17,9 +17,6 @@
 #define CALL_SEGMENTS_MAX 1024 /* IOV_MAX of Linux */
 /* Shorter ranges are zeroed by writing: cheaper than to change the extents of the image. */
 #define ZERO_RANGE_MIN_BYTES (128u * 1024)
-#define ZEROES_BYTES 65536u
-
-static const u8 zeroes[ZEROES_BYTES] __attribute__((aligned(4096)));
 
 static bool slot_finish(struct file_slot *slot, int result)
 {
@@ -99,9 +96,9 @@ static void step_zero(struct file_slot *slot, struct file_dev *f)
 	st->kind = STEP_WRITE;
 	st->dsync = (req->flags & DEV_FUA) && !atomic_load_relaxed(&f->no_dsync);
 	for (n = 0; n < SLOT_SEGMENTS && left; n++) {
-		size_t bytes = (size_t)min_of(left, (u64)ZEROES_BYTES);
+		size_t bytes = (size_t)min_of(left, (u64)IOV_ZEROES_BYTES);
 
-		slot->iov[n] = (struct iovec){(void *)zeroes, bytes};
+		slot->iov[n] = (struct iovec){(void *)iov_zeroes, bytes};
 		left -= bytes;
 	}
 	st->iov = slot->iov;

@@ -4,6 +4,8 @@
 #include "base/util.h"
 #include "dev/dev_driver.h"
 
+const u8 iov_zeroes[IOV_ZEROES_BYTES] __attribute__((aligned(4096)));
+
 enum direction { TO_MEMORY, FROM_MEMORY, ZERO };
 
 static void iov_walk(const struct iovec *iov, u64 skip, u8 *mem, u64 len, enum direction dir)

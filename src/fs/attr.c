@@ -11,7 +11,7 @@
 	(EXT4_SYNC_FL | EXT4_IMMUTABLE_FL | EXT4_APPEND_FL | EXT4_NODUMP_FL | EXT4_NOATIME_FL |    \
 		EXT4_DIRSYNC_FL | EXT4_TOPDIR_FL | EXT4_SECRM_FL | EXT4_UNRM_FL | EXT4_COMPR_FL)
 
-static bool strips_suid(const struct inode *i, const struct cred *c)
+bool file_strips_suid(const struct inode *i, const struct cred *c)
 {
 	u32 mode = i->f.mode;
 
@@ -45,17 +45,30 @@ static bool same_time(struct os_time a, struct os_time b)
 	return a.sec == b.sec && a.nsec == b.nsec;
 }
 
-/* Before a write changes data. The coarse clock makes most writes of a burst free of charge. */
-int file_modified(struct inode *i, const struct cred *cred)
+/* The coarse clock makes most writes of a burst free of charge. */
+bool file_modified_due(struct inode *i)
 {
 	struct os_time now = os_clock_wall_coarse();
-	bool strip = strips_suid(i, cred);
+	bool due;
 
-	ASSERT(os_rwsem_held(&i->lock));
-	if (!strip && same_time(i->f.mtime, now) && same_time(i->f.ctime, now))
+	os_mutex_lock(&i->raw_lock);
+	due = !same_time(i->f.mtime, now) || !same_time(i->f.ctime, now);
+	os_mutex_unlock(&i->raw_lock);
+	return due;
+}
+
+/* Before a write changes data. */
+int file_modified(struct inode *i, const struct cred *cred)
+{
+	bool strip = file_strips_suid(i, cred);
+
+	ASSERT(os_rwsem_held_shared(&i->lock));
+	if (!strip && !file_modified_due(i))
 		return 0;
-	if (strip)
+	if (strip) {
+		ASSERT(os_rwsem_held(&i->lock));
 		strip_suid(i);
+	}
 	inode_touch(i, INODE_MTIME | INODE_CTIME);
 	return dirty_alone(i);
 }
@@ -228,7 +241,7 @@ static int setattr_locked(struct inode *i, const struct cred *c, const struct at
 	if (err)
 		return err;
 	if (a->valid & ATTR_SIZE) {
-		if (strips_suid(i, c))
+		if (file_strips_suid(i, c))
 			strip_suid(i);
 		atomic_store_relaxed(&i->map.alloc_flags, c->privileged ? SPACE_ROOT : 0);
 		err = file_resize(i, a->size);

@@ -54,8 +54,10 @@ int space_op_disk_size(struct handle *h, struct inode *i, u64 to)
 	to = min_of(to, inode_size(i));
 	os_mutex_lock(&i->raw_lock);
 	raise = to > i->disk_size;
-	if (raise)
-		i->disk_size = i->f.size = to;
+	if (raise) {
+		atomic_store_rel(&i->disk_size, to);
+		i->f.size = to;
+	}
 	os_mutex_unlock(&i->raw_lock);
 	if (!raise)
 		return 0;

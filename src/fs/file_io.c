@@ -56,7 +56,7 @@ static u64 iov_bytes(const struct iovec *iov, unsigned count)
 	return n;
 }
 
-static int data_check(const struct inode *i)
+int file_data_check(const struct inode *i)
 {
 	int err = volume_check(i->volume);
 
@@ -70,7 +70,7 @@ static int data_check(const struct inode *i)
 ssize_t file_read(
 	struct inode *i, u64 pos, const struct iovec *iov, unsigned iov_count, bool noatime)
 {
-	ssize_t n = data_check(i);
+	ssize_t n = file_data_check(i);
 
 	if (n)
 		return n;
@@ -82,7 +82,7 @@ ssize_t file_read(
 	return n;
 }
 
-static int write_checks(struct inode *i, u64 *pos, u64 len, const struct file_write_flags *flags)
+int file_write_checks(struct inode *i, u64 *pos, u64 len, const struct file_write_flags *flags)
 {
 	u64 max = filemap_max_bytes(i->volume, i->map.extents);
 	int err = volume_check_write(i->volume);
@@ -95,17 +95,17 @@ static int write_checks(struct inode *i, u64 *pos, u64 len, const struct file_wr
 		*pos = inode_size(i);
 	else if (i->f.flags & EXT4_APPEND_FL)
 		return ERR(EPERM);
-	if (*pos >= max || len > max - *pos)
-		return ERR(EFBIG);
-	return file_modified(i, flags->cred);
+	return *pos >= max || len > max - *pos ? ERR(EFBIG) : 0;
 }
 
 static ssize_t write_locked(struct inode *i, u64 *pos, const struct iovec *iov, unsigned iov_count,
 	const struct file_write_flags *flags)
 {
-	int err = write_checks(i, pos, iov_bytes(iov, iov_count), flags);
+	int err = file_write_checks(i, pos, iov_bytes(iov, iov_count), flags);
 
 	ASSERT(os_rwsem_held(&i->lock));
+	if (!err)
+		err = file_modified(i, flags->cred);
 	if (!err && *pos > inode_size(i))
 		err = file_zero_eof_tail(i, inode_size(i));
 	if (err)
@@ -119,7 +119,7 @@ static ssize_t write_locked(struct inode *i, u64 *pos, const struct iovec *iov, 
 ssize_t file_write(struct inode *i, u64 *pos, const struct iovec *iov, unsigned iov_count,
 	const struct file_write_flags *flags)
 {
-	ssize_t n = data_check(i);
+	ssize_t n = file_data_check(i);
 	int err;
 
 	if (n)

@@ -23,7 +23,15 @@ static int large_file_mark(struct handle *h, struct volume *v)
 	return buf_dirty(h, v->super_buf);
 }
 
-/* Both sizes, in h; the datasync commit must carry it (IO-24, IO-89). */
+/* After a change of sizes in h: the datasync commit must carry it (IO-24, IO-89). */
+static int sizes_changed(struct handle *h, struct inode *i)
+{
+	atomic_store_relaxed(
+		&i->map.size_blocks_hint, div_up(inode_size(i), i->volume->sb.block_size));
+	atomic_store_rel(&i->datasync_tid, handle_tid(h));
+	return inode_dirty(h, i);
+}
+
 static int sizes_set(struct handle *h, struct inode *i, u64 size)
 {
 	int err = size > INT32_MAX ? large_file_mark(h, i->volume) : 0;
@@ -32,15 +40,21 @@ static int sizes_set(struct handle *h, struct inode *i, u64 size)
 		return err;
 	inode_set_size(i, size);
 	inode_set_disk_size(i, size);
-	atomic_store_relaxed(&i->map.size_blocks_hint, div_up(size, i->volume->sb.block_size));
-	atomic_store_rel(&i->datasync_tid, handle_tid(h));
-	return inode_dirty(h, i);
+	return sizes_changed(h, i);
 }
 
 int file_grow(struct handle *h, struct inode *i, u64 size)
 {
+	u64 old;
+	int err = size > INT32_MAX ? large_file_mark(h, i->volume) : 0;
+
 	ASSERT(os_rwsem_held(&i->lock));
-	return sizes_set(h, i, size);
+	if (err)
+		return err;
+	if (size > inode_size(i))
+		inode_set_size(i, size);
+	(void)inode_raise_disk_size(i, size, &old);
+	return sizes_changed(h, i);
 }
 
 /*

@@ -72,6 +72,7 @@ ssize_t file_read(
 struct file_write_flags {
 	bool append;
 	bool sync, dsync;
+	bool atomic; /* all or nothing at a power loss; direct I/O only */
 	const struct cred *cred;
 };
 /* *pos is where it went (append). */

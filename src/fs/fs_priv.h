@@ -63,7 +63,11 @@ extern const struct iomap_ops file_read_ops;
 extern const struct iomap_ops file_writeback_ops;
 extern const struct iomap_ops file_write_ops; /* needs i->write_handle: inode lock exclusive */
 
-/* file_io.c: brings data to the device before the file takes another one's name (DR-19). */
+/* file_io.c: may data be read at all; may it be written there (*pos moves to the end for appends)?
+ */
+int file_data_check(const struct inode *i);
+int file_write_checks(struct inode *i, u64 *pos, u64 len, const struct file_write_flags *flags);
+/* brings data to the device before the file takes another one's name (DR-19). */
 void file_before_replace(struct inode *i);
 
 /* file_inline.c: data that lives in the inode (read-only service, MD-26). */
@@ -74,13 +78,22 @@ int file_zero_eof_tail(struct inode *i, u64 size);
 int file_resize(struct inode *i, u64 size);
 /* The block that size cuts goes out before h commits: behind the end it holds zeros (IO-79). */
 int file_order_tail(struct handle *h, struct inode *i, u64 size);
-/* Publishes a larger size in h: visible, on disk, the large_file feature (MD-18). */
+/*
+ * Data up to size is there: raises in h what is lower, the visible size or the one on disk (IO-26);
+ * the large_file feature (MD-18).
+ */
 int file_grow(struct handle *h, struct inode *i, u64 size);
 enum { FILE_GROW_CREDITS = INODE_DIRTY_CREDITS + 1 };
 
 /* attr.c */
-int file_modified(struct inode *i, const struct cred *cred); /* strip suid/sgid, mtime, ctime */
-void file_accessed(struct inode *i);			     /* atime by the mount's rule */
+/*
+ * Before a write: strips suid/sgid, mtime, ctime. Inode lock held, exclusive if there is something
+ * to strip.
+ */
+int file_modified(struct inode *i, const struct cred *cred);
+bool file_strips_suid(const struct inode *i, const struct cred *cred);
+bool file_modified_due(struct inode *i); /* would the times change? */
+void file_accessed(struct inode *i);	 /* atime by the mount's rule */
 
 static inline struct inode *inode_of_io(struct iofile *io)
 {

@@ -15,7 +15,7 @@ void inode_set_size(struct inode *i, u64 size)
 void inode_set_disk_size(struct inode *i, u64 size)
 {
 	os_mutex_lock(&i->raw_lock);
-	i->disk_size = size;
+	atomic_store_rel(&i->disk_size, size);
 	i->f.size = size;
 	os_mutex_unlock(&i->raw_lock);
 }
@@ -24,19 +24,9 @@ void inode_set_sizes(struct inode *i, u64 size)
 {
 	os_mutex_lock(&i->raw_lock);
 	inode_set_size(i, size);
-	i->disk_size = size;
+	atomic_store_rel(&i->disk_size, size);
 	i->f.size = size;
 	os_mutex_unlock(&i->raw_lock);
-}
-
-u64 inode_disk_size(struct inode *i)
-{
-	u64 size;
-
-	os_mutex_lock(&i->raw_lock);
-	size = i->disk_size;
-	os_mutex_unlock(&i->raw_lock);
-	return size;
 }
 
 bool inode_raise_disk_size(struct inode *i, u64 end, u64 *old)
@@ -47,8 +37,10 @@ bool inode_raise_disk_size(struct inode *i, u64 end, u64 *old)
 	end = min_of(end, inode_size(i));
 	*old = i->disk_size;
 	grows = end > i->disk_size;
-	if (grows)
-		i->disk_size = i->f.size = end;
+	if (grows) {
+		atomic_store_rel(&i->disk_size, end);
+		i->f.size = end;
+	}
 	os_mutex_unlock(&i->raw_lock);
 	return grows;
 }

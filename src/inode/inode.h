@@ -46,7 +46,7 @@ struct inode {
 	struct inode_fields
 		f;     /* lock: IL exclusive to change, raw_lock as well for blocks and times */
 	u64 size;      /* VS; published with release (IO-59) */
-	u64 disk_size; /* DS; lock: raw_lock */
+	u64 disk_size; /* DS; atomic, changes under raw_lock */
 	u32 csum_seed; /* I(n); immutable */
 	struct filemap map;
 	struct iofile io;
@@ -123,7 +123,10 @@ void inode_set_size(struct inode *i, u64 size);	     /* VS, release */
 void inode_set_disk_size(struct inode *i, u64 size); /* DS, under raw_lock */
 /* Both at once, so that no end of I/O that saw the old size can come between (IO-26). */
 void inode_set_sizes(struct inode *i, u64 size);
-u64 inode_disk_size(struct inode *i);
+static inline u64 inode_disk_size(const struct inode *i)
+{
+	return atomic_load_acq(&i->disk_size);
+}
 /* Data up to end is on the device: DS grows to min(end, VS). True if it did; *old is what it was.
  */
 bool inode_raise_disk_size(struct inode *i, u64 end, u64 *old);

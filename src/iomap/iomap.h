@@ -4,7 +4,7 @@
  *
  * begin() returns one mapping that covers pos, any length > 0; end() hears how
  * many bytes were really done and undoes the rest. One ops table per kind of
- * operation: read, buffered write, writeback, (later) direct write, DAX, seek.
+ * operation: read, buffered write, writeback, direct I/O, (later) DAX, seek.
  */
 #ifndef IOMAP_IOMAP_H
 #define IOMAP_IOMAP_H
@@ -37,7 +37,7 @@ struct iomap {
 	u32 flags;
 	u64 cookie;	   /* validity, see iofile_ops.cookie */
 	void *inline_data; /* IOMAP_INLINE: at least length bytes */
-	void *priv;	   /* between begin and end */
+	void *priv;	   /* between begin and end; direct I/O sets it before begin */
 };
 
 struct iofile;

@@ -78,7 +78,7 @@ struct iofile {
 	struct os_mutex tree_lock;    /* rank CACHE */
 	struct folio_node *tree;      /* folios by page index; lock: tree_lock */
 	u32 tree_shift;		      /* of the top node; lock: tree_lock */
-	u32 folio_count;	      /* lock: tree_lock */
+	u32 folio_count;	      /* atomic; changes under tree_lock */
 	u32 dirty_count;	      /* dirty folios; atomic, changes under tree_lock */
 	u32 wb_count;		      /* folios under writeback; atomic */
 	u64 writing_end;	      /* end of the write in progress, 0 if none; atomic */
@@ -123,6 +123,8 @@ bool iofile_is_dirty(const struct iofile *io);
 bool iofile_has_data(struct iofile *io, u64 start, u64 end, u64 *first);
 
 /* Error cursor per open file: sample at open; each later call reports a new error once (IO-91). */
+/* A loss that a later fsync must tell (IO-52). */
+void iofile_error_set(struct iofile *io, int err);
 u32 iofile_error_sample(const struct iofile *io);
 int iofile_error_check(struct iofile *io, u32 *cursor);
 

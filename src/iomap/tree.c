@@ -125,7 +125,7 @@ int tree_insert(struct iofile *io, struct folio *f)
 		leaf->slot[slot_of(page, 0) + k] = f;
 	leaf->used |= mask;
 	tree_update_path(io, page);
-	io->folio_count++;
+	atomic_add(&io->folio_count, 1);
 	return 0;
 }
 
@@ -149,7 +149,7 @@ void tree_remove(struct iofile *io, struct folio *f)
 	leaf->used &= ~mask;
 	leaf->dirty &= ~mask;
 	tree_update_path(io, page);
-	io->folio_count--;
+	atomic_sub(&io->folio_count, 1);
 }
 
 void tree_mark_dirty(struct iofile *io, struct folio *f, bool dirty)

@@ -20,7 +20,7 @@ void reserve_fini(struct page_cache *pc)
 	io_batch_destroy(pc->reserve);
 }
 
-static void note_error(struct iofile *io, int err)
+void iofile_error_set(struct iofile *io, int err)
 {
 	atomic_store_relaxed(&io->wb_error, err);
 	atomic_add(&io->wb_error_seq, 1);
@@ -37,7 +37,7 @@ static void part_end(struct folio *f)
 	folio_lock(f);
 	err = atomic_xchg(&f->io_error, 0);
 	if (err)
-		note_error(f->io, err);
+		iofile_error_set(f->io, err);
 	folio_clear_flags(f, FOLIO_WRITEBACK);
 	atomic_sub(&f->io->wb_count, 1);
 	os_mutex_unlock(&f->lock);

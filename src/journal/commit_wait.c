@@ -30,6 +30,18 @@ static bool committed_locked(const struct journal *j, tid_nr tid)
 	return tid_geq(j->committed_tid, tid);
 }
 
+bool journal_committed(struct journal *j, tid_nr tid)
+{
+	bool done;
+
+	if (!journal_exists(j))
+		return true;
+	os_mutex_lock(&j->lock);
+	done = !journal_aborted(j) && (!tid || committed_locked(j, tid));
+	os_mutex_unlock(&j->lock);
+	return done;
+}
+
 int journal_commit_wait(struct journal *j, tid_nr tid)
 {
 	int err = 0;

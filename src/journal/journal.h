@@ -171,6 +171,8 @@ void journal_release_inode(struct journal *j, struct ordered_inode *oi);
 tid_nr journal_running_tid(struct journal *j); /* running or newest committing transaction */
 void journal_commit_start(struct journal *j, tid_nr tid);
 int journal_commit_wait(struct journal *j, tid_nr tid);
+bool journal_committed(
+	struct journal *j, tid_nr tid); /* nothing to wait for; false after an abort */
 /* Start + wait. *flushed tells whether the wait issued a device flush (JB-25, IO-88); may be NULL.
  */
 int journal_commit(struct journal *j, tid_nr tid, bool *flushed);

@@ -10,27 +10,56 @@
 
 #define MAX_BYTES (320u << 10)
 
+#define SECTOR 512u
+
+/* Through the page cache, past it, or either at random. */
+enum fsx_mode { BUFFERED, DIRECT, MIXED };
+
 struct fsx {
+	u8 buf[MAX_BYTES] __attribute__((aligned(4096)));
 	struct dir_test t;
-	struct uext4_file *file;
+	struct uext4_file *file, *direct;
+	enum fsx_mode mode;
 	struct rng rng;
-	u8 model[MAX_BYTES], buf[MAX_BYTES];
+	u8 model[MAX_BYTES];
 	u64 size;
 	u32 block_size;
 	bool extents;
 };
+
+static bool pick_direct(struct fsx *x)
+{
+	return x->mode == DIRECT || (x->mode == MIXED && rng_below(&x->rng, 2));
+}
 
 static void fsx_open(struct fsx *x)
 {
 	assert_int_equal(
 		uext4_openat(x->t.fs, x->t.root, "file", O_RDWR | O_CREAT, 0644, NULL, &x->file),
 		0);
+	assert_int_equal(
+		uext4_openat(x->t.fs, x->t.root, "file", O_RDWR | O_DIRECT, 0, NULL, &x->direct),
+		0);
+}
+
+static void fsx_close(struct fsx *x)
+{
+	uext4_file_close(x->file);
+	uext4_file_close(x->direct);
 }
 
 static void check(struct fsx *x, u64 pos, u64 len)
 {
-	u64 expect = pos < x->size ? min_of(len, x->size - pos) : 0;
-	ssize_t n = uext4_pread(x->file, x->buf, len, pos);
+	bool direct = pick_direct(x);
+	u64 expect;
+	ssize_t n;
+
+	if (direct) {
+		pos = round_down_to(pos, SECTOR);
+		len = round_up_to(len, SECTOR);
+	}
+	expect = pos < x->size ? min_of(len, x->size - pos) : 0;
+	n = uext4_pread(direct ? x->direct : x->file, x->buf, len, pos);
 
 	assert_int_equal(n, expect);
 	for (u64 k = 0; k < expect; k++)
@@ -44,13 +73,18 @@ static void op_write(struct fsx *x, bool append)
 {
 	u64 pos = append ? x->size : rng_below(&x->rng, MAX_BYTES);
 	u64 len = 1 + rng_below(&x->rng, rng_below(&x->rng, 8) ? 9000 : 90000);
+	bool direct = pick_direct(x);
 
+	if (direct) {
+		pos = round_down_to(pos, SECTOR);
+		len = round_up_to(len, SECTOR);
+	}
 	len = min_of(len, MAX_BYTES - pos);
 	if (!len)
 		return;
 	for (u64 k = 0; k < len; k++)
 		x->buf[k] = (u8)(1 + rng_below(&x->rng, 255));
-	assert_int_equal(uext4_pwrite(x->file, x->buf, len, pos), len);
+	assert_int_equal(uext4_pwrite(direct ? x->direct : x->file, x->buf, len, pos), len);
 	memcpy(x->model + pos, x->buf, len);
 	x->size = max_of(x->size, pos + len);
 }
@@ -153,7 +187,7 @@ static void op_seek(struct fsx *x)
 
 static void op_remount(struct fsx *x)
 {
-	uext4_file_close(x->file);
+	fsx_close(x);
 	dt_down(&x->t);
 	fixture_fsck(&x->t.f);
 	dt_up(&x->t);
@@ -171,7 +205,7 @@ static void fsx_op(struct fsx *x)
 		assert_int_equal(uext4_fsync(x->file), 0);
 		break;
 	case 2:
-		uext4_file_close(x->file);
+		fsx_close(x);
 		fsx_open(x);
 		break;
 	case 3:
@@ -203,10 +237,12 @@ static void fsx_op(struct fsx *x)
 	}
 }
 
-static void fsx_run(const char *mke2fs_options, u32 seed, unsigned ops)
+static void fsx_run(const char *mke2fs_options, enum fsx_mode mode, u32 seed, unsigned ops)
 {
-	struct fsx *x = calloc(1, sizeof(*x));
+	struct fsx *x = aligned_alloc(4096, round_up_to(sizeof(*x), 4096));
 
+	memset(x, 0, sizeof(*x));
+	x->mode = mode;
 	rng_init(&x->rng, seed);
 	dt_make(&x->t, 24 << 20, mke2fs_options);
 	dt_up(&x->t);
@@ -219,34 +255,59 @@ static void fsx_run(const char *mke2fs_options, u32 seed, unsigned ops)
 			op_remount(x);
 	}
 	check(x, 0, MAX_BYTES);
-	uext4_file_close(x->file);
+	fsx_close(x);
 	dt_end(&x->t);
 	free(x);
 }
 
 static void test_IO_79_fsx_4k(void **state)
 {
-	fsx_run("-b 4096", 1, 25000);
+	fsx_run("-b 4096", BUFFERED, 1, 25000);
 }
 
 static void test_IO_79_fsx_1k(void **state)
 {
-	fsx_run("-b 1024", 2, 25000);
+	fsx_run("-b 1024", BUFFERED, 2, 25000);
 }
 
 static void test_IO_79_fsx_1k_indirect(void **state)
 {
-	fsx_run("-b 1024 -O ^extent,^64bit", 3, 20000);
+	fsx_run("-b 1024 -O ^extent,^64bit", BUFFERED, 3, 20000);
 }
 
 static void test_IO_79_fsx_4k_indirect(void **state)
 {
-	fsx_run("-b 4096 -O ^extent,^64bit,^metadata_csum", 4, 20000);
+	fsx_run("-b 4096 -O ^extent,^64bit,^metadata_csum", BUFFERED, 4, 20000);
 }
 
 static void test_IO_79_fsx_no_journal(void **state)
 {
-	fsx_run("-b 1024 -O ^has_journal", 5, 10000);
+	fsx_run("-b 1024 -O ^has_journal", BUFFERED, 5, 10000);
+}
+
+static void test_IO_48_fsx_direct_4k(void **state)
+{
+	fsx_run("-b 4096", DIRECT, 11, 20000);
+}
+
+static void test_IO_48_fsx_mixed_4k(void **state)
+{
+	fsx_run("-b 4096", MIXED, 12, 20000);
+}
+
+static void test_IO_48_fsx_mixed_1k(void **state)
+{
+	fsx_run("-b 1024", MIXED, 13, 20000);
+}
+
+static void test_IO_47_fsx_mixed_indirect(void **state)
+{
+	fsx_run("-b 1024 -O ^extent,^64bit", MIXED, 14, 15000);
+}
+
+static void test_IO_93_fsx_mixed_no_journal(void **state)
+{
+	fsx_run("-b 1024 -O ^has_journal", MIXED, 15, 10000);
 }
 
 int main(void)
@@ -257,6 +318,11 @@ int main(void)
 		cmocka_unit_test(test_IO_79_fsx_1k_indirect),
 		cmocka_unit_test(test_IO_79_fsx_4k_indirect),
 		cmocka_unit_test(test_IO_79_fsx_no_journal),
+		cmocka_unit_test(test_IO_48_fsx_direct_4k),
+		cmocka_unit_test(test_IO_48_fsx_mixed_4k),
+		cmocka_unit_test(test_IO_48_fsx_mixed_1k),
+		cmocka_unit_test(test_IO_47_fsx_mixed_indirect),
+		cmocka_unit_test(test_IO_93_fsx_mixed_no_journal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
