@@ -120,7 +120,7 @@ static int publish_sizes(struct handle *h, struct inode *i, u64 end)
 	if (!err && end > inode_size(i))
 		err = file_order_tail(h, i, inode_size(i));
 	if (!err)
-		err = file_grow(h, i, end);
+		err = file_extend(h, i, end);
 	if (!err && i->f.links > 0)
 		err = orphan_remove(h, i);
 	return err;

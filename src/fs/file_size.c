@@ -45,15 +45,21 @@ static int sizes_set(struct handle *h, struct inode *i, u64 size)
 
 int file_grow(struct handle *h, struct inode *i, u64 size)
 {
+	ASSERT(os_rwsem_held(&i->lock));
+	return sizes_set(h, i, size);
+}
+
+int file_extend(struct handle *h, struct inode *i, u64 end)
+{
+	int err = end > INT32_MAX ? large_file_mark(h, i->volume) : 0;
 	u64 old;
-	int err = size > INT32_MAX ? large_file_mark(h, i->volume) : 0;
 
 	ASSERT(os_rwsem_held(&i->lock));
 	if (err)
 		return err;
-	if (size > inode_size(i))
-		inode_set_size(i, size);
-	(void)inode_raise_disk_size(i, size, &old);
+	if (end > inode_size(i))
+		inode_set_size(i, end);
+	(void)inode_raise_disk_size(i, end, &old);
 	return sizes_changed(h, i);
 }
 

@@ -78,11 +78,10 @@ int file_zero_eof_tail(struct inode *i, u64 size);
 int file_resize(struct inode *i, u64 size);
 /* The block that size cuts goes out before h commits: behind the end it holds zeros (IO-79). */
 int file_order_tail(struct handle *h, struct inode *i, u64 size);
-/*
- * Data up to size is there: raises in h what is lower, the visible size or the one on disk (IO-26);
- * the large_file feature (MD-18).
- */
+/* Publishes a larger size in h: visible, on disk, the large_file feature (MD-18). */
 int file_grow(struct handle *h, struct inode *i, u64 size);
+/* Data up to end is on the device: raises what is lower, the visible size or the other (IO-28). */
+int file_extend(struct handle *h, struct inode *i, u64 end);
 enum { FILE_GROW_CREDITS = INODE_DIRTY_CREDITS + 1 };
 
 /* attr.c */
