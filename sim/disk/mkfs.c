@@ -1,0 +1,34 @@
+#include "sim/disk/mkfs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define FIXED "-U 7a7f1de0-0000-4000-8000-000000000002"
+#define EXTENDED "nodiscard,hash_seed=7a7f1de0-0000-4000-8000-000000000001"
+
+int sim_mkfs(struct sim_pages *out, u64 bytes, const char *mke2fs_options)
+{
+	char path[] = "/tmp/uext4-sim-XXXXXX", command[1024];
+	struct sim_pages poison;
+	int fd = mkstemp(path), err;
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	sim_pages_init(&poison, bytes);
+	err = sim_pages_store(&poison, path);
+	sim_pages_fini(&poison);
+	snprintf(command, sizeof(command),
+		"E2FSPROGS_FAKE_TIME=1700000000 mke2fs -q -F -t ext4 " FIXED " -E " EXTENDED " %s %s",
+		mke2fs_options, path);
+	if (!err && system(command) != 0) {
+		fprintf(stderr, "%s failed\n", command);
+		err = -EIO;
+	}
+	if (!err)
+		err = sim_pages_load(out, path);
+	unlink(path);
+	return err;
+}

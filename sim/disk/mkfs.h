@@ -1,0 +1,10 @@
+/* Fresh file systems for the simulator, by mke2fs, on a medium full of poison. */
+#ifndef SIM_DISK_MKFS_H
+#define SIM_DISK_MKFS_H
+
+#include "sim/disk/pages.h"
+
+/* The same options give the same bytes. 0, or a negative errno after a message on stderr. */
+int sim_mkfs(struct sim_pages *out, u64 bytes, const char *mke2fs_options);
+
+#endif
