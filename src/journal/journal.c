@@ -95,6 +95,14 @@ static void size_transactions(struct journal *j)
 	j->max_credits = j->max_log - 2 - (u32)div_up(j->max_log, j->tags_per_block);
 }
 
+/* Staging memory: each half takes the largest transaction, if that is small. */
+static size_t staging_bytes(const struct journal *j)
+{
+	u64 largest = (u64)(j->log_end - j->log_first) / 4 * j->block_size;
+
+	return journal_exists(j) ? (size_t)min_of(2 * largest, (u64)BATCH_BYTES) : BATCH_BYTES;
+}
+
 static int alloc_live(struct journal *j)
 {
 	bool journal = journal_exists(j);
@@ -104,9 +112,9 @@ static int alloc_live(struct journal *j)
 	j->block = os_alloc_pages(j->block_size);
 	err = j->cp_items && j->block ? 0 : ERR(ENOMEM);
 	if (!err)
-		err = batch_create(j->p.fs_dev, j->block_size, BATCH_BYTES, &j->cp_io);
+		err = batch_create(j->p.fs_dev, j->block_size, staging_bytes(j), &j->cp_io);
 	if (!err && journal)
-		err = batch_create(j->p.log_dev, j->block_size, BATCH_BYTES, &j->commit_io);
+		err = batch_create(j->p.log_dev, j->block_size, staging_bytes(j), &j->commit_io);
 	if (!err && journal)
 		err = revoke_tables_create(j);
 	if (err)

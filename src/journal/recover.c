@@ -86,7 +86,7 @@ static int recovery_init(struct recovery *r, struct journal *j, struct dev *targ
 	r->start = be32_to_cpu(j->super->s_start);
 	r->start_seq = be32_to_cpu(j->super->s_sequence);
 	r->ring_len = j->log_end - j->log_first;
-	r->window_max = max_of(WINDOW_BYTES / r->block_size, 1u);
+	r->window_max = max_of(min_of(WINDOW_BYTES / r->block_size, r->ring_len / 4), 1u);
 	r->window = os_alloc_pages((size_t)r->window_max * r->block_size);
 	return r->window ? 0 : ERR(ENOMEM);
 }

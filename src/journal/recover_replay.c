@@ -156,6 +156,7 @@ static int replay_rounds(struct round *d, struct batch *batch)
 
 int recover_replay(struct recovery *r)
 {
+	size_t bytes = (size_t)min_of(2ull * r->tag_count * r->block_size, (u64)BATCH_BYTES);
 	struct batch *batch = NULL;
 	struct round d;
 	int err, err2;
@@ -164,7 +165,7 @@ int recover_replay(struct recovery *r)
 		return 0;
 	err = round_init(&d, r);
 	if (!err)
-		err = batch_create(r->target, r->block_size, BATCH_BYTES, &batch);
+		err = batch_create(r->target, r->block_size, bytes, &batch);
 	if (!err)
 		err = batch_begin(batch);
 	if (err)
