@@ -68,10 +68,8 @@ static void version_add(struct sim_work *w, struct sim_version v)
 {
 	if (w->version_count == w->version_room) {
 		w->version_room = max_of(w->version_room * 2, 64u);
-		w->unsorted =
-			sim_realloc(w->unsorted, w->version_room * sizeof(w->unsorted[0]));
-		w->versions =
-			sim_realloc(w->versions, w->version_room * sizeof(w->versions[0]));
+		w->unsorted = sim_realloc(w->unsorted, w->version_room * sizeof(w->unsorted[0]));
+		w->versions = sim_realloc(w->versions, w->version_room * sizeof(w->versions[0]));
 	}
 	w->unsorted[w->version_count++] = v;
 	w->units[v.unit].count++;
@@ -139,8 +137,7 @@ static void weigh_versions(struct sim_cursor *c, const struct sim_unit *u)
 
 		for (u32 i = v->sector; i < v->sector + v->span; i++)
 			delta += sim_share(r->sector + i, r->hashes[i]) -
-				 sim_share(r->sector + i,
-					 hash_below(c, u, n, r->sector + i));
+				 sim_share(r->sector + i, hash_below(c, u, n, r->sector + i));
 		v->delta = delta;
 	}
 }
@@ -245,8 +242,7 @@ static void choose_torn(struct sim_cursor *c, u32 write, u32 variant, struct rng
 		struct sim_unit *u = &w->units[i];
 		const struct sim_version *v = &w->versions[u->first + u->choice] - 1;
 
-		if (u->choice > u->low && v->write == write && v->sector >= from &&
-			v->sector < to)
+		if (u->choice > u->low && v->write == write && v->sector >= from && v->sector < to)
 			u->choice--;
 	}
 }

@@ -31,9 +31,9 @@ struct handle_dev {
 struct flight {
 	struct dev_req *req;
 	u64 ready_ns;
-	u32 recorded;  /* writes: the history's number */
-	size_t covers; /* flushes: the position at submission */
-	u32 generation;	/* discards */
+	u32 recorded;	/* writes: the history's number */
+	size_t covers;	/* flushes: the position at submission */
+	u32 generation; /* discards */
 	int error;	/* refused: nothing of it was done */
 };
 
@@ -181,8 +181,7 @@ static void record_complete(struct sim_disk *d, const struct flight *f)
 	}
 	sim_history_complete(&d->history, f->recorded);
 	if (d->params.no_fua && (f->req->flags & DEV_FUA))
-		sim_history_flush(
-			&d->history, d->params.lies_on_flush ? 0 : d->history.count);
+		sim_history_flush(&d->history, d->params.lies_on_flush ? 0 : d->history.count);
 }
 
 static int perform(struct sim_disk *d, const struct flight *f)

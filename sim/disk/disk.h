@@ -17,17 +17,17 @@
 #include "sim/disk/history.h"
 
 struct sim_disk_params {
-	u32 block_size; /* logical; 0 = 512 */
+	u32 block_size;	    /* logical; 0 = 512 */
 	bool write_through; /* no volatile cache: completed is durable */
 	bool no_fua;	    /* FUA is done by a flush behind the write */
 	bool no_discard;
-	bool record;	   /* keep the history */
+	bool record;	    /* keep the history */
 	bool lies_on_flush; /* says that it has flushed, and has not */
 	bool lies_on_fua;
 	u64 latency_ns;	 /* of virtual time; each request takes one to two times as long */
 	u64 space_pages; /* writes that would use more pages of 4 KiB get ENOSPC; 0 = no bound */
-	/* A number in [0, n); NULL: always 0, and everything completes in order at once. With it other
-	 * threads may run between submission and completion. */
+	/* A number in [0, n); NULL: always 0, and everything completes in order at once. With it
+	 * other threads may run between submission and completion. */
 	u32 (*choose)(u32 n);
 };
 

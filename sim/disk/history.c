@@ -80,8 +80,7 @@ u32 sim_history_submit(struct sim_history *h, const struct sim_request *r)
 	own->hashes = sim_alloc(r->count * sizeof(u64));
 	for (u32 s = 0; s < r->count; s++)
 		own->hashes[s] = sim_sector_hash(sector_bytes(own, s, buf));
-	event_add(h,
-		(struct sim_event){.kind = SIM_EVENT_SUBMIT, .request = h->request_count});
+	event_add(h, (struct sim_event){.kind = SIM_EVENT_SUBMIT, .request = h->request_count});
 	return h->request_count++;
 }
 

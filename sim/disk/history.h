@@ -12,7 +12,7 @@ enum sim_event_kind { SIM_EVENT_SUBMIT, SIM_EVENT_COMPLETE, SIM_EVENT_FLUSH };
 
 struct sim_event {
 	enum sim_event_kind kind;
-	u32 request; /* SUBMIT, COMPLETE: index */
+	u32 request;   /* SUBMIT, COMPLETE: index */
 	size_t covers; /* FLUSH: the position when it was submitted */
 };
 

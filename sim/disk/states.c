@@ -93,7 +93,8 @@ static void settle(struct sim_cursor *c, const struct sim_request *r)
 
 		if (w->settled_at[s] > r->completed)
 			continue;
-		c->durable_hash += sim_share(s, r->hashes[i]) - sim_share(s, sim_durable_hash(c, s));
+		c->durable_hash +=
+			sim_share(s, r->hashes[i]) - sim_share(s, sim_durable_hash(c, s));
 		sim_request_apply(r, i, &c->durable);
 		w->sector_hash[s] = r->hashes[i];
 		w->settled_at[s] = r->completed + 1;

@@ -60,7 +60,8 @@ void sim_cursor_advance(struct sim_cursor *c, size_t position); /* forwards only
 u32 sim_cursor_ways(const struct sim_cursor *c);
 /* Lists the states of one way; they are good until the next cut or advance. */
 void sim_cut_make(struct sim_cursor *c, u32 way, struct sim_cut *out);
-/* For cuts that are not exhaustive; write in [0, cut->writes), the one submitted last is the last. */
+/* For cuts that are not exhaustive; write in [0, cut->writes), the one submitted last is the last.
+ */
 u64 sim_cut_number(const struct sim_cut *cut, enum sim_state_kind kind, u32 write, u32 variant);
 /* Chooses state `number` and gives its hash. */
 u64 sim_cut_choose(struct sim_cursor *c, const struct sim_cut *cut, u64 number);

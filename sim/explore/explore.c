@@ -1,6 +1,7 @@
 #include "sim/explore/explore.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,12 +47,11 @@ static void describe(const struct level *l, u32 way, u64 number, struct explore_
 	s->why[0] = 0;
 	if (p)
 		used = (size_t)snprintf(s->name, sizeof(s->name), "%s/", p->name);
-	snprintf(s->name + used, sizeof(s->name) - used, "%zu.%u.%llu", at, way,
-		(unsigned long long)number);
+	snprintf(s->name + used, sizeof(s->name) - used, "%zu.%u.%" PRIu64, at, way, number);
 }
 
-static void export(struct explorer *e, const struct sim_pages *image,
-	const struct explore_state *s, const char *kind)
+static void export(struct explorer *e, const struct sim_pages *image, const struct explore_state *s,
+	const char *kind)
 {
 	char path[512];
 	size_t at = (size_t)snprintf(
@@ -236,8 +236,8 @@ static void level_begin(struct level *l, struct explorer *e, const struct sim_hi
 	const struct explore_state *parent)
 {
 	*l = (struct level){.e = e, .history = h, .parent = parent, .end = h->count};
-	sim_cursor_init(&l->cursor, h, parent ? parent->hash : e->config->base_hash,
-		&e->config->states);
+	sim_cursor_init(
+		&l->cursor, h, parent ? parent->hash : e->config->base_hash, &e->config->states);
 }
 
 static int explore_level(struct explorer *e, const struct sim_history *h,
@@ -266,21 +266,26 @@ static int explore_level(struct explorer *e, const struct sim_history *h,
 	return err;
 }
 
+static double seconds_of(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 int explore(const struct sim_history *h, const struct explore_config *config,
 	struct explore_stats *stats, struct explore_state *failed)
 {
 	struct explore_stats unused = {0};
 	struct explorer e = {.config = config, .stats = stats ? stats : &unused, .failed = failed};
-	struct timespec begin, end;
-	int err;
-
-	clock_gettime(CLOCK_MONOTONIC, &begin);
-	err = explore_level(
+	double wall = seconds_of(CLOCK_MONOTONIC), cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+	int err = explore_level(
 		&e, h, NULL, config->from, config->to ? config->to : h->count, config->budget);
+
 	seen_fini(&e.seen);
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	e.stats->seconds +=
-		(double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
+	e.stats->seconds += seconds_of(CLOCK_MONOTONIC) - wall;
+	e.stats->cpu_seconds += seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
 	return err;
 }
 
@@ -316,8 +321,8 @@ static int replay_level(struct explorer *e, const struct sim_history *h,
 
 		err = e->config->ops->recover(e->config->arg, disk, s);
 		if (!err)
-			err = replay_level(e, sim_disk_history(disk), &outer, name + used + 1, s,
-				crash);
+			err = replay_level(
+				e, sim_disk_history(disk), &outer, name + used + 1, s, crash);
 	} else if (!name[used]) {
 		if (crash)
 			sim_pages_clone(crash, &image);
@@ -338,14 +343,19 @@ int explore_replay(const struct sim_history *h, const struct explore_config *con
 	return replay_level(&e, h, NULL, name, state, crash);
 }
 
-void explore_print(const struct explore_stats *stats, char *out, size_t size)
+static double per_second(u64 count, double seconds)
+{
+	return seconds > 0 ? (double)count / seconds : 0;
+}
+
+void explore_print(const struct explore_stats *s, char *out, size_t size)
 {
 	snprintf(out, size,
-		"%llu positions; states: %llu generated, %llu distinct, %llu checked "
-		"(cut once %llu, twice %llu, three times %llu), %llu files, %.0f per second",
-		(unsigned long long)stats->positions, (unsigned long long)stats->generated,
-		(unsigned long long)stats->distinct, (unsigned long long)stats->checked,
-		(unsigned long long)stats->by_depth[0], (unsigned long long)stats->by_depth[1],
-		(unsigned long long)stats->by_depth[2], (unsigned long long)stats->exported,
-		stats->seconds > 0 ? (double)stats->checked / stats->seconds : 0.0);
+		"%" PRIu64 " positions; states: %" PRIu64 " generated, %" PRIu64
+		" distinct, %" PRIu64 " checked (cut once %" PRIu64 ", twice %" PRIu64
+		", three times %" PRIu64 "), %" PRIu64
+		" files; checked per second: %.0f, of CPU time %.0f",
+		s->positions, s->generated, s->distinct, s->checked, s->by_depth[0], s->by_depth[1],
+		s->by_depth[2], s->exported, per_second(s->checked, s->seconds),
+		per_second(s->checked, s->cpu_seconds));
 }

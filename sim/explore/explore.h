@@ -40,10 +40,10 @@ struct explore_ops {
 struct explore_config {
 	const struct explore_ops *ops;
 	void *arg;
-	size_t from, to; /* positions; to = 0: the end */
-	u64 base_hash;	 /* names the image before the history */
-	u64 budget;	 /* states to check, at least; 0 = all */
-	u64 deeper_every; /* every so manieth state on average loses power in recovery; 0 = none */
+	size_t from, to;   /* positions; to = 0: the end */
+	u64 base_hash;	   /* names the image before the history */
+	u64 budget;	   /* states to check, at least; 0 = all */
+	u64 deeper_every;  /* every so manieth state on average loses power in recovery; 0 = none */
 	u64 deeper_budget; /* states to check then; 0 = 16 */
 	unsigned depth;	   /* cuts in all; 0 = EXPLORE_DEPTH_MAX */
 	struct sim_states_params states;
@@ -55,7 +55,7 @@ struct explore_config {
 struct explore_stats {
 	u64 positions, generated, distinct, checked, exported;
 	u64 by_depth[EXPLORE_DEPTH_MAX]; /* of those checked */
-	double seconds;
+	double seconds, cpu_seconds;
 };
 
 /*
@@ -64,10 +64,10 @@ struct explore_stats {
  */
 int explore(const struct sim_history *h, const struct explore_config *config,
 	struct explore_stats *stats, struct explore_state *failed);
-/* One state by its name; -EINVAL when there is none of that name. crash: keeps the image, or NULL. */
+/* One state by its name; -EINVAL when there is none. crash keeps the image; may be NULL. */
 int explore_replay(const struct sim_history *h, const struct explore_config *config,
 	const char *name, struct explore_state *state, struct sim_pages *crash);
-/* "generated 1, distinct 2, checked 3 (..), 4 per second" */
+/* One line of text. */
 void explore_print(const struct explore_stats *stats, char *out, size_t size);
 
 #endif

@@ -115,8 +115,7 @@ static u64 promise(void *arg, size_t position)
 	return fs->promise ? fs->promise(fs->arg, position) : 0;
 }
 
-const struct explore_ops explore_fs_ops = {
-	.recover = recover, .check = check, .promise = promise};
+const struct explore_ops explore_fs_ops = {.recover = recover, .check = check, .promise = promise};
 
 struct sim_states_params explore_fs_states(u64 seed)
 {

@@ -17,8 +17,9 @@ struct explore_fs {
 	int (*look)(void *arg, struct uext4_fs *fs, struct explore_state *state);
 	u64 (*promise)(void *arg, size_t position);
 	void *arg;
-	struct sim_config schedule; /* of each recovery; all zero: threads change only if they must */
-	bool no_check;		    /* without the checker */
+	struct sim_config
+		schedule; /* of each recovery; all zero: threads change only if they must */
+	bool no_check;	  /* without the checker */
 };
 
 extern const struct explore_ops explore_fs_ops;

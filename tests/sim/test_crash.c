@@ -206,8 +206,8 @@ static void lying_disk_is_caught(void **state)
 	struct explore_stats stats = {0};
 	struct explore_state failed;
 
-	assert_true(run_and_explore((struct sim_disk_params){.lies_on_flush = true,
-					    .lies_on_fua = true},
+	assert_true(run_and_explore(
+			    (struct sim_disk_params){.lies_on_flush = true, .lies_on_fua = true},
 			    &config, &stats, &failed) < 0);
 }
 

@@ -45,7 +45,8 @@ static void poison_names_sector_and_generation(void **state)
 	assert_int_equal(found.sector, 0x123456789abcull);
 	assert_int_equal(found.generation, 77);
 	assert_int_equal(found.at, 301);
-	/* A piece that begins inside of a cell holds the next whole one; less than two may hold none. */
+	/* A piece that begins inside of a cell holds the next whole one; less than two may hold
+	 * none. */
 	assert_true(sim_poison_recognise(buf + 302, 31, &found));
 	assert_int_equal(found.at, 15);
 	assert_false(sim_poison_recognise(buf + 302, 30, &found));

@@ -166,8 +166,7 @@ static void sound_journal_passes(void **state)
 	assert_int_equal(stats.checked, stats.distinct);
 	assert_true(stats.generated > stats.distinct);
 	assert_true(stats.by_depth[0] && stats.by_depth[1] && stats.by_depth[2]);
-	assert_int_equal(
-		stats.by_depth[0] + stats.by_depth[1] + stats.by_depth[2], stats.checked);
+	assert_int_equal(stats.by_depth[0] + stats.by_depth[1] + stats.by_depth[2], stats.checked);
 	assert_int_equal(t.recoveries, stats.checked);
 	end_toy(&t);
 }
@@ -178,8 +177,8 @@ static void lying_disk_is_caught(void **state)
 	struct explore_config config = config_for(&t);
 	struct explore_stats stats = {0};
 
-	assert_int_equal(explore_toy(&t, (struct sim_disk_params){.lies_on_flush = true}, &config,
-				 &stats),
+	assert_int_equal(
+		explore_toy(&t, (struct sim_disk_params){.lies_on_flush = true}, &config, &stats),
 		-EUCLEAN);
 	end_toy(&t);
 }
@@ -190,8 +189,7 @@ static void missing_flush_is_caught(void **state)
 	struct explore_config config = config_for(&log);
 	struct explore_stats stats = {0};
 
-	assert_int_equal(
-		explore_toy(&log, (struct sim_disk_params){0}, &config, &stats), -EUCLEAN);
+	assert_int_equal(explore_toy(&log, (struct sim_disk_params){0}, &config, &stats), -EUCLEAN);
 	end_toy(&log);
 	config = config_for(&home);
 	assert_int_equal(
@@ -210,8 +208,7 @@ static void second_cut_is_needed(void **state)
 	assert_int_equal(explore_toy(&t, (struct sim_disk_params){0}, &config, &stats), 0);
 	end_toy(&t);
 	config = config_for(&t);
-	assert_int_equal(
-		explore_toy(&t, (struct sim_disk_params){0}, &config, &stats), -EUCLEAN);
+	assert_int_equal(explore_toy(&t, (struct sim_disk_params){0}, &config, &stats), -EUCLEAN);
 	end_toy(&t);
 }
 
@@ -243,7 +240,8 @@ static void unknown_names_are_refused(void **state)
 
 	run_toy(&t, (struct sim_disk_params){0});
 	for (unsigned i = 0; i < array_len(bad); i++)
-		assert_int_equal(explore_replay(sim_disk_history(t.disk), &config, bad[i], &s, NULL),
+		assert_int_equal(
+			explore_replay(sim_disk_history(t.disk), &config, bad[i], &s, NULL),
 			-EINVAL);
 	end_toy(&t);
 }
@@ -282,8 +280,8 @@ static void every_kth_state_is_exported(void **state)
 			*p = 0;
 			for (p = name; *p; p++)
 				*p = *p == '+' ? '/' : *p;
-			assert_int_equal(explore_replay(sim_disk_history(t.disk), &config, name, &s,
-						 &again),
+			assert_int_equal(
+				explore_replay(sim_disk_history(t.disk), &config, name, &s, &again),
 				0);
 			sim_pages_read(&image, 0, a, sizeof(a));
 			sim_pages_read(&again, 0, b, sizeof(b));

@@ -50,8 +50,7 @@ static void put(u64 sector, u32 count, char letter, u32 flags)
 	u8 buf[SECTORS * SIM_SECTOR];
 
 	memset(buf, letter, count * SIM_SECTOR);
-	assert_int_equal(
-		dev_write(w.dev, sector * SIM_SECTOR, buf, count * SIM_SECTOR, flags), 0);
+	assert_int_equal(dev_write(w.dev, sector * SIM_SECTOR, buf, count * SIM_SECTOR, flags), 0);
 }
 
 /* The first sectors of an image, a letter each. */
@@ -140,7 +139,8 @@ static void every_sector_for_itself(void **state)
 	close_world();
 }
 
-/* The cache may have written back an older version of a sector, but not one below what is durable. */
+/* The cache may have written back an older version of a sector, but not one below what is durable.
+ */
 static void versions_of_a_sector(void **state)
 {
 	open_world((struct sim_disk_params){0});
@@ -315,7 +315,8 @@ static void random_history(u64 seed)
 		if (kind == 0)
 			assert_int_equal(dev_flush(w.dev), 0);
 		else if (kind == 3)
-			assert_int_equal(dev_write_zeroes(w.dev, at * SIM_SECTOR, SIM_SECTOR, 0), 0);
+			assert_int_equal(
+				dev_write_zeroes(w.dev, at * SIM_SECTOR, SIM_SECTOR, 0), 0);
 		else
 			put(at, 1 + (unsigned)rand() % 4, (char)('a' + rand() % 3), flags);
 	}
