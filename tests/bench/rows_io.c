@@ -1,0 +1,209 @@
+/* Rows on one file per thread set: random I/O in a queue, appends, streams. */
+#include "bench.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct worker {
+	pthread_t thread;
+	const struct row *row;
+	struct target *target;
+	u64 seed, done, file_bytes;
+	double begin, end;
+	const char *path;
+};
+
+static u64 next_random(u64 *s)
+{
+	*s ^= *s << 13;
+	*s ^= *s >> 7;
+	*s ^= *s << 17;
+	return *s;
+}
+
+static int open_flags(const struct row *r)
+{
+	return O_RDWR | (r->direct ? O_DIRECT : 0);
+}
+
+/* The file in the state that the row wants, written back, and out of every cache. */
+static void prepare(const struct row *r, struct target *t, const char *path)
+{
+	const struct backend *b = t->kind->backend;
+	struct bfile *f = b->open(t, path, O_RDWR | O_CREAT | O_TRUNC);
+	u8 *buf = pages_alloc(MIB);
+
+	if (r->state == STATE_SPARSE && t->kind->has_names)
+		b->truncate(f, settings.file_bytes);
+	else if (r->state == STATE_UNWRITTEN && t->kind->has_names)
+		b->preallocate(f, settings.file_bytes);
+	else
+		for (u64 at = 0; at < settings.file_bytes; at += MIB) {
+			pattern_fill(buf, MIB, at);
+			b->pwrite(f, buf, MIB, at);
+		}
+	b->fsync(f);
+	b->close(f);
+	free(buf);
+}
+
+static void fill(const struct row *r, struct worker *w, struct bio *io)
+{
+	io->off = next_random(&w->seed) % (w->file_bytes / r->block) * r->block;
+	io->write = next_random(&w->seed) % 100 < r->write_percent;
+	if (io->write)
+		pattern_fill(io->buf, r->block, io->off);
+}
+
+static void finished(const struct worker *w, const struct bio *io)
+{
+	if (!io->write && w->row->state == STATE_WRITTEN)
+		pattern_check(io->buf, io->len, io->off, w->target->name);
+}
+
+static void *random_main(void *arg)
+{
+	struct worker *w = arg;
+	const struct row *r = w->row;
+	const struct backend *b = w->target->kind->backend;
+	struct bfile *f = b->open(w->target, w->path, open_flags(r));
+	struct bqueue *q = b->queue_open(w->target, r->depth);
+	u8 *memory = pages_alloc((size_t)r->depth * r->block);
+	struct bio ios[r->depth], batch[r->depth];
+	u32 slots[r->depth];
+	unsigned flying = r->depth;
+
+	for (u32 k = 0; k < r->depth; k++) {
+		ios[k] = (struct bio){
+			.file = f, .buf = memory + (size_t)k * r->block, .len = r->block, .slot = k};
+		fill(r, w, &ios[k]);
+	}
+	w->begin = now();
+	b->submit(q, ios, r->depth);
+	while (flying) {
+		unsigned n = b->reap(q, slots, r->depth), again = 0;
+		bool stop = now() - w->begin >= settings.seconds;
+
+		w->done += n;
+		for (unsigned k = 0; k < n; k++) {
+			struct bio *io = &ios[slots[k]];
+
+			finished(w, io);
+			if (stop)
+				continue;
+			fill(r, w, io);
+			batch[again++] = *io;
+		}
+		flying -= n - again;
+		if (again)
+			b->submit(q, batch, again);
+	}
+	w->end = now();
+	b->queue_close(q);
+	b->close(f);
+	free(memory);
+	return NULL;
+}
+
+/* Operations a second of all threads together. */
+static double run_threads(const struct row *r, struct target *t, void *(*fn)(void *))
+{
+	struct worker w[r->threads];
+	double sum = 0;
+
+	for (u32 k = 0; k < r->threads; k++) {
+		w[k] = (struct worker){.row = r,
+			.target = t,
+			.seed = 88172645463325252ull + k,
+			.file_bytes = settings.file_bytes,
+			.path = "bench.data"};
+		pthread_create(&w[k].thread, NULL, fn, &w[k]);
+	}
+	for (u32 k = 0; k < r->threads; k++) {
+		pthread_join(w[k].thread, NULL);
+		sum += (double)w[k].done / (w[k].end - w[k].begin);
+	}
+	return sum;
+}
+
+double row_io(const struct row *r, struct target *t)
+{
+	prepare(r, t, "bench.data");
+	return run_threads(r, t, random_main);
+}
+
+static void *append_main(void *arg)
+{
+	struct worker *w = arg;
+	const struct row *r = w->row;
+	const struct backend *b = w->target->kind->backend;
+	char path[32];
+	struct bfile *f;
+	u8 *buf = pages_alloc(r->block);
+
+	snprintf(path, sizeof(path), "append.%u", (unsigned)(w->seed % 997));
+	f = b->open(w->target, path, open_flags(r) | O_CREAT | O_TRUNC);
+	w->begin = now();
+	do {
+		pattern_fill(buf, r->block, w->done * r->block);
+		b->pwrite(f, buf, r->block, w->done * r->block);
+		if (r->sync)
+			b->fsync(f);
+		w->done++;
+	} while (now() - w->begin < settings.seconds);
+	w->end = now();
+	b->close(f);
+	b->unlink(w->target, path);
+	free(buf);
+	return NULL;
+}
+
+double row_append(const struct row *r, struct target *t)
+{
+	return run_threads(r, t, append_main);
+}
+
+static double stream_write(const struct row *r, struct target *t, struct bfile *f, u8 *buf)
+{
+	const struct backend *b = t->kind->backend;
+	double begin = now();
+
+	for (u64 at = 0; at < settings.file_bytes; at += r->block) {
+		pattern_fill(buf, r->block, at);
+		b->pwrite(f, buf, r->block, at);
+	}
+	if (r->sync)
+		b->fsync(f);
+	return now() - begin;
+}
+
+static double stream_read(const struct row *r, struct target *t, struct bfile *f, u8 *buf)
+{
+	double begin = now();
+
+	for (u64 at = 0; at < settings.file_bytes; at += r->block) {
+		if (t->kind->backend->pread(f, buf, r->block, at) != r->block)
+			die(t->name, "a short read", 5);
+		pattern_check(buf, r->block, at, t->name);
+	}
+	return now() - begin;
+}
+
+/* MiB a second through the file from its beginning to its end. */
+double row_stream(const struct row *r, struct target *t)
+{
+	const struct backend *b = t->kind->backend;
+	u8 *buf = pages_alloc(r->block);
+	struct bfile *f;
+	double seconds;
+
+	if (!r->write_percent || r->state == STATE_WRITTEN)
+		prepare(r, t, "bench.data");
+	f = b->open(t, "bench.data", open_flags(r) | O_CREAT | (r->state == STATE_SPARSE ? O_TRUNC : 0));
+	seconds = r->write_percent ? stream_write(r, t, f, buf) : stream_read(r, t, f, buf);
+	b->close(f);
+	free(buf);
+	return (double)settings.file_bytes / MIB / seconds;
+}
