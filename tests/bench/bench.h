@@ -97,7 +97,7 @@ struct row {
 	enum file_state state;
 	/* ROW_NAMES */
 	u32 files, dirs, file_bytes;
-	int step; /* enum of rows_names.c */
+	int step;	 /* enum of rows_names.c */
 	u64 image_bytes; /* ROW_MOUNT */
 };
 extern const struct row rows[];

@@ -1,8 +1,9 @@
 /*
- * uext4-bench [-t TARGET,...] [-r PATTERN] [-n ROUNDS] [-s SECONDS] [-d DIR] [--full] [--json] [--list]
+ * uext4-bench [-t TARGET,...] [-r PATTERN] [-n ROUNDS] [-s SECONDS] [-d DIR] [--full] [--json]
+ * [--list]
  *
  * Measures each row on all targets in turns and prints medians, the range, and
- * the ratio to the first target that can run the row.
+ * the ratio to the reference: the bare file, else Linux, else the first target.
  */
 #include "bench.h"
 
@@ -58,7 +59,8 @@ void pattern_fill(void *buf, size_t len, u64 off)
 void pattern_check(const void *buf, size_t len, u64 off, const char *where)
 {
 	for (u64 at = 0; at < len; at += PAGE)
-		if (((const u64 *)((const u8 *)buf + at))[0] != ((off + at) ^ 0x75657874344d4d4dull)) {
+		if (((const u64 *)((const u8 *)buf + at))[0] !=
+			((off + at) ^ 0x75657874344d4d4dull)) {
 			fprintf(stderr, "uext4-bench: %s: wrong data at offset %llu\n", where,
 				(unsigned long long)(off + at));
 			exit(1);
@@ -78,6 +80,8 @@ bool row_fits(const struct row *r, const struct target *t)
 
 	if (r->kind == ROW_MOUNT)
 		return t->kind->has_names && !posix;
+	if (r->kind == ROW_IO && !t->kind->backend->submit)
+		return false;
 	if (r->kind == ROW_STREAM || r->kind == ROW_IO)
 		return t->kind->has_names || r->state == STATE_WRITTEN;
 	return t->kind->has_names;
@@ -117,24 +121,41 @@ static void print_result(const struct row *r, const struct target *t, const stru
 	double reference, bool noisy)
 {
 	if (json) {
-		printf("%s\n  {\"row\": \"%s\", \"target\": \"%s\", \"unit\": \"%s\", \"median\": %g, "
+		printf("%s\n  {\"row\": \"%s\", \"target\": \"%s\", \"unit\": \"%s\", \"median\": "
+		       "%g, "
 		       "\"min\": %g, \"max\": %g, \"ratio\": %g, \"noisy\": %s}",
-			first_json ? "" : ",", r->name, t->name, r->unit, s->median, s->low, s->high,
-			s->median / reference, noisy ? "true" : "false");
+			first_json ? "" : ",", r->name, t->name, r->unit, s->median, s->low,
+			s->high, s->median / reference, noisy ? "true" : "false");
 		first_json = false;
 	} else {
-		printf("%-28s %-12s %12.1f %-6s %12.1f - %-12.1f %6.2f%s\n", r->name, t->name, s->median,
-			r->unit, s->low, s->high, s->median / reference, noisy ? "  noisy" : "");
+		printf("%-28s %-12s %12.1f %-6s %12.1f - %-12.1f %6.2f%s\n", r->name, t->name,
+			s->median, r->unit, s->low, s->high, s->median / reference,
+			noisy ? "  noisy" : "");
 	}
 	fflush(stdout);
+}
+
+static unsigned reference_of(const struct row *r)
+{
+	static const char *const preferred[] = {"raw", "kernel"};
+	unsigned first = 0;
+
+	for (unsigned p = 0; p < 2; p++)
+		for (unsigned n = 0; n < target_count; n++)
+			if (row_fits(r, &targets[n]) &&
+				strcmp(targets[n].kind->name, preferred[p]) == 0)
+				return n;
+	while (first + 1 < target_count && !row_fits(r, &targets[first]))
+		first++;
+	return first;
 }
 
 /* Round by round, each beginning with another target. */
 static void run_row(const struct row *r)
 {
 	static struct result results[TARGETS_MAX];
-	const struct result *reference = NULL;
-	bool noisy = false;
+	const struct result *reference = &results[reference_of(r)];
+	bool noisy;
 
 	for (unsigned k = 0; k < settings.rounds; k++)
 		for (unsigned n = 0; n < target_count; n++) {
@@ -144,16 +165,13 @@ static void run_row(const struct row *r)
 			if (row_fits(r, &targets[at]))
 				results[at].value[k] = measure(r, &targets[at]);
 		}
-	for (unsigned n = 0; n < target_count; n++) {
-		if (!row_fits(r, &targets[n]))
-			continue;
-		summarise(&results[n]);
-		if (!reference) {
-			reference = &results[n];
-			noisy = reference->high - reference->low > NOISE * reference->median;
-		}
-		print_result(r, &targets[n], &results[n], reference->median, noisy);
-	}
+	for (unsigned n = 0; n < target_count; n++)
+		if (row_fits(r, &targets[n]))
+			summarise(&results[n]);
+	noisy = reference->high - reference->low > NOISE * reference->median;
+	for (unsigned n = 0; n < target_count; n++)
+		if (row_fits(r, &targets[n]))
+			print_result(r, &targets[n], &results[n], reference->median, noisy);
 }
 
 static void print_head(void)
@@ -164,12 +182,13 @@ static void print_head(void)
 
 	uname(&u);
 	strftime(date, sizeof(date), "%Y-%m-%d", gmtime(&t));
-	printf("# %s, %s %s, %ld cores, %u rounds of %.1f s, files of %llu MiB; ratio: to the first "
+	printf("# %s, %s %s, %ld cores, %u rounds of %.1f s, files of %llu MiB; ratio: to the "
+	       "first "
 	       "target of the row\n",
 		date, u.sysname, u.release, sysconf(_SC_NPROCESSORS_ONLN), settings.rounds,
 		settings.seconds, (unsigned long long)(settings.file_bytes / MIB));
-	printf("%-28s %-12s %12s %-6s %12s   %-12s %6s\n", "# workload", "target", "median", "", "min",
-		"max", "ratio");
+	printf("%-28s %-12s %12s %-6s %12s   %-12s %6s\n", "# workload", "target", "median", "",
+		"min", "max", "ratio");
 }
 
 static void open_targets(char *list)
@@ -186,9 +205,11 @@ static void open_targets(char *list)
 static void usage(int status)
 {
 	fprintf(status ? stderr : stdout,
-		"usage: uext4-bench [-t TARGET,...] [-r PATTERN] [-n ROUNDS] [-s SECONDS] [-d DIR]\n"
+		"usage: uext4-bench [-t TARGET,...] [-r PATTERN] [-n ROUNDS] [-s SECONDS] [-d "
+		"DIR]\n"
 		"                   [-m FILE_MIB] [--full] [--json] [--list]\n"
-		"  PATTERN chooses rows by name, as a shell does; --full: all rows, not the short set\n"
+		"  PATTERN chooses rows by name, as a shell does; --full: all rows, not the short "
+		"set\n"
 		"targets:\n");
 	target_list();
 	exit(status);
@@ -197,7 +218,8 @@ static void usage(int status)
 static void list_rows(void)
 {
 	for (unsigned k = 0; k < row_count; k++)
-		printf("%-28s %-6s%s\n", rows[k].name, rows[k].unit, rows[k].in_short ? " short" : "");
+		printf("%-28s %-6s%s\n", rows[k].name, rows[k].unit,
+			rows[k].in_short ? " short" : "");
 	exit(0);
 }
 

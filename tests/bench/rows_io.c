@@ -3,8 +3,12 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define DEPTH_MAX 128
+#define THREADS_MAX 16
 
 struct worker {
 	pthread_t thread;
@@ -63,6 +67,45 @@ static void finished(const struct worker *w, const struct bio *io)
 		pattern_check(io->buf, io->len, io->off, w->target->name);
 }
 
+/* The requests of one thread. */
+struct flight {
+	struct bio ios[DEPTH_MAX], batch[DEPTH_MAX];
+	u32 slots[DEPTH_MAX];
+	u8 *memory;
+};
+
+static void take_off(struct worker *w, struct flight *fl, struct bfile *f)
+{
+	const struct row *r = w->row;
+
+	fl->memory = pages_alloc((size_t)r->depth * r->block);
+	for (u32 k = 0; k < r->depth; k++) {
+		fl->ios[k] = (struct bio){.file = f,
+			.buf = fl->memory + (size_t)k * r->block,
+			.len = r->block,
+			.slot = k};
+		fill(r, w, &fl->ios[k]);
+	}
+}
+
+/* What came back goes out again as something else, until the time is over. */
+static unsigned turn_around(struct worker *w, struct flight *fl, unsigned n)
+{
+	bool stop = now() - w->begin >= settings.seconds;
+	unsigned again = 0;
+
+	for (unsigned k = 0; k < n; k++) {
+		struct bio *io = &fl->ios[fl->slots[k]];
+
+		finished(w, io);
+		if (stop)
+			continue;
+		fill(w->row, w, io);
+		fl->batch[again++] = *io;
+	}
+	return again;
+}
+
 static void *random_main(void *arg)
 {
 	struct worker *w = arg;
@@ -70,47 +113,32 @@ static void *random_main(void *arg)
 	const struct backend *b = w->target->kind->backend;
 	struct bfile *f = b->open(w->target, w->path, open_flags(r));
 	struct bqueue *q = b->queue_open(w->target, r->depth);
-	u8 *memory = pages_alloc((size_t)r->depth * r->block);
-	struct bio ios[r->depth], batch[r->depth];
-	u32 slots[r->depth];
+	struct flight *fl = malloc(sizeof(*fl));
 	unsigned flying = r->depth;
 
-	for (u32 k = 0; k < r->depth; k++) {
-		ios[k] = (struct bio){
-			.file = f, .buf = memory + (size_t)k * r->block, .len = r->block, .slot = k};
-		fill(r, w, &ios[k]);
-	}
+	take_off(w, fl, f);
 	w->begin = now();
-	b->submit(q, ios, r->depth);
+	b->submit(q, fl->ios, r->depth);
 	while (flying) {
-		unsigned n = b->reap(q, slots, r->depth), again = 0;
-		bool stop = now() - w->begin >= settings.seconds;
+		unsigned n = b->reap(q, fl->slots, r->depth), again = turn_around(w, fl, n);
 
 		w->done += n;
-		for (unsigned k = 0; k < n; k++) {
-			struct bio *io = &ios[slots[k]];
-
-			finished(w, io);
-			if (stop)
-				continue;
-			fill(r, w, io);
-			batch[again++] = *io;
-		}
 		flying -= n - again;
 		if (again)
-			b->submit(q, batch, again);
+			b->submit(q, fl->batch, again);
 	}
 	w->end = now();
 	b->queue_close(q);
 	b->close(f);
-	free(memory);
+	free(fl->memory);
+	free(fl);
 	return NULL;
 }
 
 /* Operations a second of all threads together. */
 static double run_threads(const struct row *r, struct target *t, void *(*fn)(void *))
 {
-	struct worker w[r->threads];
+	struct worker w[THREADS_MAX];
 	double sum = 0;
 
 	for (u32 k = 0; k < r->threads; k++) {
@@ -201,7 +229,8 @@ double row_stream(const struct row *r, struct target *t)
 
 	if (!r->write_percent || r->state == STATE_WRITTEN)
 		prepare(r, t, "bench.data");
-	f = b->open(t, "bench.data", open_flags(r) | O_CREAT | (r->state == STATE_SPARSE ? O_TRUNC : 0));
+	f = b->open(t, "bench.data",
+		open_flags(r) | O_CREAT | (r->state == STATE_SPARSE ? O_TRUNC : 0));
 	seconds = r->write_percent ? stream_write(r, t, f, buf) : stream_read(r, t, f, buf);
 	b->close(f);
 	free(buf);

@@ -85,8 +85,8 @@ static void unlink_all(const struct row *r, struct target *t)
 	}
 }
 
-static double timed(void (*fn)(const struct row *, struct target *), const struct row *r,
-	struct target *t)
+static double timed(
+	void (*fn)(const struct row *, struct target *), const struct row *r, struct target *t)
 {
 	double begin = now();
 

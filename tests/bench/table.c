@@ -2,7 +2,7 @@
 #include "bench.h"
 #include "rows_names.h"
 
-#define RANDOM(n, d, th, wr, st, shrt)                                                         \
+#define RANDOM(n, d, th, wr, st, shrt)                                                             \
 	{                                                                                          \
 		.name = n, .unit = "1/s", .kind = ROW_IO, .in_short = shrt, .block = PAGE,         \
 		.depth = d, .threads = th, .write_percent = wr, .direct = true, .state = st        \

@@ -150,7 +150,8 @@ void target_up(struct target *t)
 static void wait_unlocked(const struct target *t)
 {
 	if (is(t, "uext4-fuse") || is(t, "fuse2fs"))
-		for (int k = 0; k < 100 && run_command("fuser -s '%s'", t->image) == 0; k++)
+		for (int k = 0; k < 100 && run_command("fuser -s '%s' 2>/dev/null", t->image) == 0;
+			k++)
 			usleep(50000);
 }
 
