@@ -8,10 +8,11 @@ all: build/build.ninja
 # The build by the other compiler insists on every library: no test may be missing unnoticed.
 build-asan/build.ninja: OPTIONS = -Db_sanitize=address,undefined
 build-tsan/build.ninja: OPTIONS = -Db_sanitize=thread
+build-bench/build.ninja: OPTIONS = --buildtype=release -Dchecks=false
 build-bare/build.ninja: OPTIONS = --buildtype=release -Dchecks=false --auto-features=disabled
 build-clang/build.ninja: OPTIONS = --auto-features=enabled
 build-clang/build.ninja: export CC = clang
-$(BUILDS:%=%/build.ninja):
+$(BUILDS:%=%/build.ninja) build-bench/build.ninja:
 	-meson setup $(@D) $(OPTIONS)
 
 # Everything; the unit tests again under ASan and UBSan, those with threads under TSan, and all of
@@ -56,9 +57,14 @@ demo:
 	@$(MAKE) all
 	tools/demo
 
+# Measured as a release; docs/PERFORMANCE.md keeps the table.
+bench bench-full: build-bench/build.ninja
+	@ninja -C build-bench
+	tools/bench build-bench docs/PERFORMANCE.md $(if $(filter %-full,$@),--full)
+
 clean:
-	rm -rf $(BUILDS)
+	rm -rf $(BUILDS) build-bench
 
 # First the packages, then all else; ninja works in parallel by itself.
 .NOTPARALLEL:
-.PHONY: all test fuzz crash-long test-quick check-style deps rules install demo clean
+.PHONY: all test fuzz crash-long test-quick check-style deps rules install demo bench bench-full clean
