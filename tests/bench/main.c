@@ -182,11 +182,9 @@ static void print_head(void)
 
 	uname(&u);
 	strftime(date, sizeof(date), "%Y-%m-%d", gmtime(&t));
-	printf("# %s, %s %s, %ld cores, %u rounds of %.1f s, files of %llu MiB; ratio: to the bare "
-	       "file, else to Linux
-	       ",
-		date,
-		u.sysname, u.release, sysconf(_SC_NPROCESSORS_ONLN), settings.rounds,
+	printf("# %s, %s %s, %ld cores, %u rounds of %.1f s, files of %llu MiB; ratio to raw or "
+	       "kernel\n",
+		date, u.sysname, u.release, sysconf(_SC_NPROCESSORS_ONLN), settings.rounds,
 		settings.seconds, (unsigned long long)(settings.file_bytes / MIB));
 	printf("%-28s %-12s %12s %-6s %12s   %-12s %6s\n", "# workload", "target", "median", "",
 		"min", "max", "ratio");
