@@ -35,6 +35,8 @@ struct backend {
 	int (*rename)(const char *from, const char *to, unsigned flags);
 	ssize_t (*write)(const char *path, const void *buf, size_t len, uint64_t offset, bool sync);
 	int (*truncate)(const char *path, uint64_t size);
+	int (*fallocate)(const char *path, int mode, uint64_t offset, uint64_t len);
+	int64_t (*seek)(const char *path, uint64_t offset, int whence);
 	int (*chmod)(const char *path, uint32_t mode);
 	int (*chown)(const char *path, uint32_t uid, uint32_t gid);
 	int (*utimens)(const char *path, struct timespec atime, struct timespec mtime);

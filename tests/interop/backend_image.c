@@ -185,6 +185,30 @@ static int image_truncate(const char *path, uint64_t size)
 	return err;
 }
 
+static int image_fallocate(const char *path, int mode, uint64_t offset, uint64_t len)
+{
+	struct uext4_file *f;
+	int err = uext4_openat(fs, NULL, path, O_RDWR | O_NOFOLLOW, 0, NULL, &f);
+
+	if (err)
+		return err;
+	err = uext4_fallocate(f, mode, offset, len);
+	uext4_file_close(f);
+	return err;
+}
+
+static int64_t image_seek(const char *path, uint64_t offset, int whence)
+{
+	struct uext4_file *f;
+	int64_t r = uext4_openat(fs, NULL, path, O_RDONLY | O_NOFOLLOW, 0, NULL, &f);
+
+	if (r)
+		return r;
+	r = uext4_seek(f, offset, whence);
+	uext4_file_close(f);
+	return r;
+}
+
 static int setattr(const char *path, unsigned flags, const struct uext4_setattr *attr)
 {
 	struct uext4_inode *i;
@@ -266,6 +290,8 @@ static const struct backend image = {
 	.rename = image_rename,
 	.write = image_write,
 	.truncate = image_truncate,
+	.fallocate = image_fallocate,
+	.seek = image_seek,
 	.chmod = image_chmod,
 	.chown = image_chown,
 	.utimens = image_utimens,

@@ -168,6 +168,29 @@ static int posix_truncate(const char *path, uint64_t size)
 	return r;
 }
 
+static int posix_falloc(const char *path, int mode, uint64_t offset, uint64_t len)
+{
+	int fd = open_regular(path, O_RDWR), r;
+
+	if (fd < 0)
+		return fd;
+	r = (int)result(fallocate(fd, mode, (off_t)offset, (off_t)len));
+	close(fd);
+	return r;
+}
+
+static int64_t posix_seek(const char *path, uint64_t offset, int whence)
+{
+	int fd = open_regular(path, O_RDONLY);
+	int64_t r;
+
+	if (fd < 0)
+		return fd;
+	r = result(lseek(fd, (off_t)offset, whence));
+	close(fd);
+	return r;
+}
+
 static int posix_chmod(const char *path, uint32_t mode)
 {
 	return (int)result(fchmodat(root_fd, path, mode, 0));
@@ -224,6 +247,8 @@ static const struct backend posix = {
 	.rename = posix_rename,
 	.write = posix_write,
 	.truncate = posix_truncate,
+	.fallocate = posix_falloc,
+	.seek = posix_seek,
 	.chmod = posix_chmod,
 	.chown = posix_chown,
 	.utimens = posix_utimens,

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/falloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +120,29 @@ static ssize_t op_write(const char *p, const char *q)
 static ssize_t op_truncate(const char *p, const char *q)
 {
 	return b->truncate(p, below(4) ? below(80000) : below(3000000));
+}
+
+/* All modes (IO-100); half of the ranges are whole blocks, as collapse and insert want them. */
+static ssize_t op_fallocate(const char *p, const char *q)
+{
+	static const int modes[] = {0, FALLOC_FL_KEEP_SIZE,
+		FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, FALLOC_FL_ZERO_RANGE,
+		FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, FALLOC_FL_COLLAPSE_RANGE,
+		FALLOC_FL_INSERT_RANGE, FALLOC_FL_PUNCH_HOLE};
+	int mode = modes[below(8)];
+	uint64_t at = below(4) ? below(60000) : below(2000000),
+		 len = 1 + below(below(4) ? 20000 : 200000);
+	struct node n;
+	int r;
+
+	if (below(2)) {
+		at &= ~4095ull;
+		len = (len + 4095) & ~4095ull;
+	}
+	r = b->fallocate(p, mode, at, len);
+	if (trace && b->stat(p, &n) == 0 && S_ISREG(n.mode))
+		fprintf(trace, "size %" PRIu64 " ", n.size);
+	return r;
 }
 
 static ssize_t op_unlink(const char *p, const char *q)
@@ -247,6 +271,7 @@ static const struct op {
 	{"symlink", op_symlink, 5, 's'},
 	{"write", op_write, 25, 'f'},
 	{"truncate", op_truncate, 6, 'f'},
+	{"fallocate", op_fallocate, 12, 'f'},
 	{"unlink", op_unlink, 10, 0},
 	{"rmdir", op_rmdir, 3, 'd'},
 	{"link", op_link, 4, 'f'},
