@@ -63,6 +63,11 @@ struct uext4_options {
 	const char *journal_path;    /* device or file of an external journal */
 	void (*log)(void *arg, enum uext4_log_level level, const char *message); /* NULL: dropped */
 	void *log_arg;
+	/*
+	 * Tell the device which blocks are free, once that is durable: image files stay sparse.
+	 * Without a journal only uext4_trim does.
+	 */
+	bool discard;
 };
 
 /*
@@ -104,6 +109,14 @@ UEXT4_API bool uext4_is_read_only(const struct uext4_fs *fs);
 UEXT4_API int uext4_remount(struct uext4_fs *fs, bool read_only);
 /* syncfs(2): all data and metadata durable on return. */
 UEXT4_API int uext4_sync(struct uext4_fs *fs);
+
+/*
+ * Discards what is free in [offset, offset+len) of the file system, in runs of at least min_len
+ * bytes; *trimmed is how many bytes that were. As ioctl FITRIM: EINVAL when offset is outside, len
+ * below a block or min_len above a group; EOPNOTSUPP: the device can't. Others may go on working.
+ */
+UEXT4_API int uext4_trim(
+	struct uext4_fs *fs, uint64_t offset, uint64_t len, uint64_t min_len, uint64_t *trimmed);
 
 enum uext4_shutdown { UEXT4_SHUTDOWN_SYNC, UEXT4_SHUTDOWN_LOGFLUSH, UEXT4_SHUTDOWN_NOLOGFLUSH };
 /* Stops the file system at once; every later call gets EIO. Still needs uext4_close. */

@@ -46,6 +46,7 @@ static struct fs_options options_for_mount(const struct uext4_options *o, struct
 		.no_user_xattr = o->no_user_xattr,
 		.grpid = o->grpid,
 		.nodiratime = o->nodiratime,
+		.discard = o->discard,
 		.errors = (enum fs_errors)o->errors,
 		.atime = (enum fs_atime)o->atime,
 		.superblock = o->superblock,
@@ -237,6 +238,12 @@ int uext4_remount(struct uext4_fs *fs, bool read_only)
 int uext4_sync(struct uext4_fs *fs)
 {
 	return fs_sync(fs->fs);
+}
+
+int uext4_trim(
+	struct uext4_fs *fs, uint64_t offset, uint64_t len, uint64_t min_len, uint64_t *trimmed)
+{
+	return fs_trim(fs->fs, offset, len, min_len, trimmed);
 }
 
 int uext4_shutdown(struct uext4_fs *fs, enum uext4_shutdown how)

@@ -68,11 +68,17 @@ void dev_overlay_detach(
 /*
  * Every completed write, discard and flush in completion order, for crash
  * tests. SUBMIT_WRITE and its WRITE (success only) have the same data pointer.
- * ZERO stands for discard and write-zeroes. A FLUSH, or a WRITE or ZERO with
- * DEV_PREFLUSH, makes durable what stands before entry `covers`: the length of
- * the log when it was submitted.
+ * ZERO is write-zeroes. A FLUSH, or a WRITE or ZERO with DEV_PREFLUSH, makes
+ * durable what stands before entry `covers`: the length of the log when it was
+ * submitted.
  */
-enum dev_record_kind { DEV_REC_SUBMIT_WRITE, DEV_REC_WRITE, DEV_REC_FLUSH, DEV_REC_ZERO };
+enum dev_record_kind {
+	DEV_REC_SUBMIT_WRITE,
+	DEV_REC_WRITE,
+	DEV_REC_FLUSH,
+	DEV_REC_ZERO,
+	DEV_REC_DISCARD
+};
 struct dev_record_entry {
 	enum dev_record_kind kind;
 	u32 flags; /* DEV_FUA, DEV_PREFLUSH */

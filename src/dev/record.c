@@ -82,6 +82,8 @@ static enum dev_record_kind kind_of(enum dev_op op)
 {
 	if (op == DEV_WRITE)
 		return DEV_REC_WRITE;
+	if (op == DEV_DISCARD)
+		return DEV_REC_DISCARD;
 	return op == DEV_FLUSH ? DEV_REC_FLUSH : DEV_REC_ZERO;
 }
 

@@ -23,7 +23,7 @@ enum fs_atime { FS_RELATIME, FS_NOATIME, FS_STRICTATIME };
 
 struct fs_options {
 	bool read_only, no_recovery, no_barrier, data_err_abort, no_acl, no_user_xattr, grpid,
-		nodiratime;
+		nodiratime, discard;
 	enum fs_errors errors;
 	enum fs_atime atime;
 	u64 superblock; /* backup superblock block number; 0 = primary */
@@ -58,6 +58,8 @@ int fs_mount(struct dev *dev, const struct fs_options *opt, struct fs **out);
 int fs_unmount(struct fs *fs);
 int fs_remount(struct fs *fs, bool read_only);
 int fs_sync(struct fs *fs);
+/* As FITRIM: bytes; *trimmed is what was discarded. EINVAL, EOPNOTSUPP, EROFS. */
+int fs_trim(struct fs *fs, u64 start, u64 len, u64 min_len, u64 *trimmed);
 enum fs_shutdown { FS_SHUTDOWN_SYNC, FS_SHUTDOWN_LOGFLUSH, FS_SHUTDOWN_NOLOGFLUSH };
 int fs_shutdown(struct fs *fs, enum fs_shutdown how);
 

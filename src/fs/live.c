@@ -136,6 +136,7 @@ int fs_go_quiet(struct fs *fs)
 	if (MUTANT(CLEAN_TOO_EARLY))
 		(void)mark_unmounted(fs, orphans_left);
 	stop_err = journal_stop(v->journal);
+	space_quiesce(v);
 	if (!stop_err && !journal_aborted(v->journal))
 		stop_err = mark_unmounted(fs, orphans_left);
 	atomic_store_rel(&fs->live, false);

@@ -12,7 +12,7 @@ static u32 volume_flags(const struct fs_options *o)
 {
 	return VOLUME_READ_ONLY | (o->grpid ? VOLUME_GRPID : 0) | (o->no_acl ? VOLUME_NO_ACL : 0) |
 	       (o->no_user_xattr ? VOLUME_NO_XATTR_USER : 0) |
-	       (o->no_barrier ? VOLUME_NO_BARRIER : 0);
+	       (o->no_barrier ? VOLUME_NO_BARRIER : 0) | (o->discard ? VOLUME_DISCARD : 0);
 }
 
 static int options_check(struct fs *fs)

@@ -24,6 +24,40 @@ int fs_sync(struct fs *fs)
 	return atomic_load_acq(&fs->live) ? volume_sync(&fs->volume) : 0;
 }
 
+/* Without a journal a free is durable when the tables are (AL-5). */
+static int trim_begin(struct volume *v)
+{
+	int err;
+
+	if (journal_exists(v->journal))
+		return 0;
+	err = journal_write_dirty(v->journal);
+	return err ? err : dev_flush(v->dev);
+}
+
+int fs_trim(struct fs *fs, u64 start, u64 len, u64 min_len, u64 *trimmed)
+{
+	struct volume *v = &fs->volume;
+	u32 bs = v->sb.block_size;
+	u64 blocks = 0;
+	int err = volume_check_write(v);
+
+	*trimmed = 0;
+	if (err)
+		return err;
+	if (!v->dev->info.can_discard)
+		return ERR(EOPNOTSUPP);
+	if (start / bs >= v->sb.blocks_count || len < bs || min_len / bs > v->sb.blocks_per_group)
+		return ERR(EINVAL);
+	os_rwsem_lock_shared(&fs->mount_lock);
+	err = trim_begin(v);
+	if (!err)
+		err = space_trim(v, start / bs, len / bs, min_len / bs, &blocks);
+	os_rwsem_unlock_shared(&fs->mount_lock);
+	*trimmed = blocks * bs;
+	return err;
+}
+
 /* As Linux's statfs: blocks without the overhead, what the reserves leave to ordinary users. */
 void fs_statfs(struct fs *fs, struct fs_counts *out)
 {

@@ -18,6 +18,7 @@ enum {
 	VOLUME_NO_XATTR_USER = 16,
 	VOLUME_NO_BARRIER = 32,
 	VOLUME_DRAINING = 64, /* going read-only: what has begun may end, nothing begins */
+	VOLUME_DISCARD = 256, /* freed blocks are discarded */
 };
 
 struct volume;

@@ -16,8 +16,9 @@
 
 struct free_batch {
 	struct commit_callback callback;
-	struct list node;  /* lock: space->batch_lock */
-	struct list frees; /* lock: space->batch_lock; struct pending_free */
+	struct os_work work; /* discards first */
+	struct list node;    /* lock: space->batch_lock */
+	struct list frees;   /* lock: space->batch_lock; struct pending_free */
 	struct space *sp;
 	tid_nr tid;
 };
@@ -27,7 +28,7 @@ u32 space_free_credits(struct volume *v, u32 len)
 	return 2 * (len / v->sb.blocks_per_group + 2);
 }
 
-/* The run becomes allocatable. The place where discards are to be issued (AL-5). */
+/* The run becomes allocatable. */
 static void release(struct space *sp, struct pending_free *p, bool committed)
 {
 	struct group *g = p->group;
@@ -52,17 +53,35 @@ static void batch_release(struct free_batch *b, bool committed)
 		release(b->sp, p, committed);
 }
 
-static void batch_committed(struct commit_callback *cb, int err)
+static void batch_end(struct free_batch *b, bool committed)
 {
-	struct free_batch *b = container_of(cb, struct free_batch, callback);
 	struct space *sp = b->sp;
 
-	batch_release(b, err == 0);
+	batch_release(b, committed);
 	os_mutex_lock(&sp->batch_lock);
 	list_del(&b->node);
 	os_cond_broadcast(&sp->batch_cond);
 	os_mutex_unlock(&sp->batch_lock);
 	os_free(b);
+}
+
+static void batch_discard(struct os_work *work)
+{
+	struct free_batch *b = container_of(work, struct free_batch, work);
+
+	discard_freed(b->sp, &b->frees);
+	batch_end(b, true);
+}
+
+/* The blocks stay unallocatable while the device is told (AL-5). */
+static void batch_committed(struct commit_callback *cb, int err)
+{
+	struct free_batch *b = container_of(cb, struct free_batch, callback);
+
+	if (err == 0 && discard_wanted(b->sp))
+		os_work_queue(b->sp->discards, &b->work);
+	else
+		batch_end(b, err == 0);
 }
 
 static struct free_batch *batch_find_locked(struct space *sp, tid_nr tid)
@@ -92,6 +111,7 @@ static struct free_batch *batch_get(struct handle *h, struct space *sp)
 	fresh->sp = sp;
 	fresh->tid = handle_tid(h);
 	fresh->callback.fn = batch_committed;
+	os_work_init(&fresh->work, batch_discard);
 	os_mutex_lock(&sp->batch_lock);
 	b = batch_find_locked(sp, fresh->tid);
 	if (!b)
@@ -263,8 +283,9 @@ bool space_retry(struct volume *v, unsigned *attempts)
 
 	if ((*attempts)++ >= 3)
 		return false;
+	/* None left: the last may have been released since the attempt that failed. */
 	if (!newest_batch(sp, &tid))
-		return windows_reclaim(sp, 0);
+		return windows_reclaim(sp, 0) || space_may_alloc(v, 1, SPACE_ROOT);
 	if (journal_commit(v->journal, tid, NULL) < 0)
 		return false;
 	wait_released(sp, tid);

@@ -158,6 +158,8 @@ int space_create(struct volume *v, bool trust_super_counts)
 	counter_init(&sp->free_inodes, 0);
 	sp->gdt = os_calloc(sp->gdt_count, sizeof(sp->gdt[0]));
 	err = sp->gdt ? count_free(sp, trust_super_counts) : ERR(ENOMEM);
+	if (!err && v->flags & VOLUME_DISCARD)
+		err = os_workqueue_create(&sp->discards, "discard", 1);
 	if (err)
 		space_destroy(v);
 	return err;
@@ -169,6 +171,8 @@ void space_destroy(struct volume *v)
 
 	if (!sp)
 		return;
+	if (sp->discards)
+		os_workqueue_destroy(sp->discards);
 	if (sp->gdt) {
 		windows_reclaim(sp, 0);
 		batches_destroy(sp);

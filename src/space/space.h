@@ -90,6 +90,14 @@ bool space_retry(struct volume *v, unsigned *attempts);
  */
 int space_free(struct handle *h, struct volume *v, ino_nr owner, pblk_t pblk, u32 len, u32 flags);
 
+/*
+ * Discards the free runs of at least min_len blocks in [start, start+len); *done blocks in all.
+ * A bad group is passed over. Blocks whose free is not durable are not free here (AL-5).
+ */
+int space_trim(struct volume *v, pblk_t start, u64 len, u64 min_len, u64 *done);
+/* Waits for the discards of commits that are done. */
+void space_quiesce(struct volume *v);
+
 /* Promises blocks to delayed data (AL-18). ENOSPC here, never later. */
 int space_claim(struct volume *v, u64 blocks, u32 flags);
 void space_unclaim(struct volume *v, u64 blocks);

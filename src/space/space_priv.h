@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/trace.h"
 #include "disk/group.h"
+#include "os/thread.h"
 #include "space/buddy.h"
 #include "space/counter.h"
 #include "space/index.h"
@@ -110,6 +111,7 @@ struct space {
 	struct os_cond batch_cond;     /* a batch was released */
 	struct list batches;	       /* batch_lock; struct free_batch by age */
 	u64 pending_blocks;	       /* atomic */
+	struct os_workqueue *discards; /* immutable; NULL without the option */
 	struct recent_inodes recent;
 };
 
@@ -200,6 +202,10 @@ u64 space_floor(const struct space *sp, u32 flags);
 
 /* free.c */
 void batches_destroy(struct space *sp);
+
+/* discard.c */
+bool discard_wanted(const struct space *sp);
+void discard_freed(struct space *sp, const struct list *frees); /* struct pending_free */
 
 /* recent.c */
 void recent_init(struct recent_inodes *r);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SECTOR = 512, SUPER = 1024 };
+enum { SECTOR = 512, SUPER = 1024, DISCARDED = 0xa5 }; /* the last is POISON of model.h */
 
 void cutter_init(
 	struct cutter *c, const void *start, u64 size, const struct dev_record_entry *e, size_t n)
@@ -22,13 +22,15 @@ void cutter_fini(struct cutter *c)
 
 static bool is_write(const struct dev_record_entry *e)
 {
-	return e->kind == DEV_REC_WRITE || e->kind == DEV_REC_ZERO;
+	return e->kind == DEV_REC_WRITE || e->kind == DEV_REC_ZERO || e->kind == DEV_REC_DISCARD;
 }
 
 static void apply_part(u8 *medium, const struct dev_record_entry *e, u64 at, u64 len)
 {
 	if (e->kind == DEV_REC_ZERO)
 		memset(medium + e->offset + at, 0, len);
+	else if (e->kind == DEV_REC_DISCARD) /* whatever the device likes; what it was, if lost */
+		memset(medium + e->offset + at, DISCARDED, len);
 	else
 		memcpy(medium + e->offset + at, (const u8 *)e->data + at, len);
 }

@@ -147,7 +147,7 @@ static void test_record_log(void **state)
 	assert_int_equal(e[4].flags, DEV_FUA | DEV_PREFLUSH);
 	assert_int_equal(e[4].covers, 3);
 	check_entry(&e[5], DEV_REC_ZERO, 0, 512);
-	check_entry(&e[6], DEV_REC_ZERO, 512, 512);
+	check_entry(&e[6], DEV_REC_DISCARD, 512, 512);
 	dev_record_clear(dev);
 	assert_int_equal(dev_record_entries(dev, &e), 0);
 	dev_close(dev);
