@@ -4,10 +4,25 @@
 
 #include <string.h>
 
+static int get(struct volume *v, ino_nr ino, struct uext4_inode **out)
+{
+	struct inode *i;
+	int err = inode_get(v, ino, &i);
+
+	if (!err)
+		*out = from_inode(i);
+	return err;
+}
+
+/* Where the group's own records are damaged the inode must speak for itself (HD-2). */
+static bool never_used(struct volume *v, ino_nr ino)
+{
+	return space_inode_in_use(v, ino) == 0;
+}
+
 int uext4_inode_get(struct uext4_fs *fs, uint64_t ino, struct uext4_inode **out)
 {
 	struct volume *v = &fs->fs->volume;
-	struct inode *i;
 	int err = volume_check(v);
 
 	if (err)
@@ -16,14 +31,10 @@ int uext4_inode_get(struct uext4_fs *fs, uint64_t ino, struct uext4_inode **out)
 		return ERR(EINVAL);
 	if (ino > v->sb.inodes_count)
 		return ERR(EINVAL);
-	err = space_inode_in_use(v, (ino_nr)ino);
-	if (err == 0)
-		return -ESTALE; /* never read: its table block may not even be initialised */
-	if (err > 0)
-		err = inode_get(v, (ino_nr)ino, &i);
-	if (!err)
-		*out = from_inode(i);
-	return err;
+	/* Its table block may not even be initialised. */
+	if (ino != UEXT4_ROOT_INO && never_used(v, (ino_nr)ino))
+		return -ESTALE;
+	return get(v, (ino_nr)ino, out);
 }
 
 int uext4_root(struct uext4_fs *fs, struct uext4_inode **out)

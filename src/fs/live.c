@@ -68,19 +68,14 @@ static int mark_unmounted(struct fs *fs, bool orphans_left)
 	return super_write_direct(fs);
 }
 
-static int orphans_up(struct fs *fs)
+static int orphans_finish(struct fs *fs)
 {
 	struct volume *v = &fs->volume;
 	struct orphan_report report = {0};
-	int err = orphans_create(v);
+	int err = MUTANT(ORPHANS_NOT_FINISHED) ? 0 : orphans_cleanup(v, fs->had_errors, &report);
 
 	if (err)
 		return err;
-	err = MUTANT(ORPHANS_NOT_FINISHED) ? 0 : orphans_cleanup(v, fs->had_errors, &report);
-	if (err) {
-		orphans_destroy(v);
-		return err;
-	}
 	if (report.deleted + report.truncated + report.skipped)
 		log_msg(&v->log, LOG_INFO,
 			"finished what was interrupted: %u deleted, %u truncated, %u skipped",
@@ -94,31 +89,35 @@ int fs_go_live(struct fs *fs)
 	int err;
 
 	fs->was_valid = v->sb.state & EXT4_STATE_VALID;
+	/* Whatever refuses the image is asked before the first write. */
+	err = space_check_writable(v);
+	if (!err)
+		err = orphans_create(v);
+	if (err)
+		return err;
 	/* MD-10: without the recover flag nobody may ever replay what the log holds. */
 	err = journal_is_dirty(v->journal) ? journal_discard(v->journal) : 0;
 	if (!err)
 		err = mark_mounted(fs);
-	if (err)
-		return err;
-	err = journal_run(v->journal);
-	if (err)
-		return err;
-	atomic_and(&v->flags, ~(u32)VOLUME_READ_ONLY);
-	atomic_store_rel(&fs->live, true);
-	err = orphans_up(fs);
-	if (err)
-		goto out_journal;
-	err = mmp_run(fs);
+	if (!err)
+		err = journal_run(v->journal);
 	if (err)
 		goto out_orphans;
+	atomic_and(&v->flags, ~(u32)VOLUME_READ_ONLY);
+	atomic_store_rel(&fs->live, true);
+	err = orphans_finish(fs);
+	if (!err)
+		err = mmp_run(fs);
+	if (err)
+		goto out_journal;
 	errors_kick(fs);
 	return 0;
-out_orphans:
-	orphans_destroy(v);
 out_journal:
 	atomic_store_rel(&fs->live, false);
 	atomic_or(&v->flags, VOLUME_READ_ONLY);
 	journal_stop(v->journal);
+out_orphans:
+	orphans_destroy(v);
 	return err;
 }
 

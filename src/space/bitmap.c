@@ -137,6 +137,8 @@ int group_load_block_bitmap(struct space *sp, struct group *g)
 int group_load_inode_bitmap(struct space *sp, struct group *g)
 {
 	struct buf_ctx ctx = bitmap_ctx(sp, g);
+	u32 count = sp->inodes_per_group;
+	const char *why = NULL;
 	struct buf *b;
 	int err;
 
@@ -148,10 +150,16 @@ int group_load_inode_bitmap(struct space *sp, struct group *g)
 	err = buf_read(sp->v->bcache, g->inode_bitmap, &inode_bitmap_buf_type, &ctx, &b);
 	if (err)
 		return bitmap_failed(sp, g, GROUP_BAD_INODES, err);
+	err = -EUCLEAN;
 	if (!group_inode_bitmap_csum_ok(sp->sb, group_desc(sp, g), b->data)) {
+		why = "bad checksum of the inode bitmap";
+		err = -EBADMSG;
+	} else if (count - bits_weight(b->data, 0, count) != g->free_inodes) {
+		why = "inode bitmap and free count disagree";
+	}
+	if (why) {
 		buf_put(b);
-		return group_bad_locked(
-			sp, g, GROUP_BAD_INODES, -EBADMSG, "bad checksum of the inode bitmap");
+		return group_bad_locked(sp, g, GROUP_BAD_INODES, err, why);
 	}
 	g->ibuf = b;
 	group_loaded_locked(sp, g);

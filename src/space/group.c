@@ -159,34 +159,81 @@ void group_unlock(struct space *sp, struct group *g)
 	os_mutex_unlock(&g->lock);
 }
 
-/* HD-2. Returns NULL if the descriptor makes sense. */
-static const char *desc_check(struct space *sp, struct group *g, const struct ext4_group_desc *d)
+/* NULL if the range is a place for what a descriptor names. */
+static const char *place_check(struct space *sp, group_nr nr, pblk_t at, u32 len)
 {
-	group_nr nr = g->idx.nr;
+	if (!range_in_device(sp, at, len) || range_meets_copies(sp, at, len))
+		return "bitmap or inode table in an impossible place";
+	if (!super_has_flex_bg(sp->sb) &&
+		(block_group(sp, at) != nr || block_group(sp, at + len - 1) != nr))
+		return "bitmap or inode table outside its group";
+	return NULL;
+}
+
+static const char *places_check(struct space *sp, const struct group *g)
+{
 	const pblk_t at[3] = {g->block_bitmap, g->inode_bitmap, g->inode_table};
 	const u32 len[3] = {1, 1, sp->itable_blocks};
 
-	if (!group_desc_verify(sp->sb, nr, d))
-		return "bad descriptor checksum";
 	for (int i = 0; i < 3; i++) {
-		if (!range_in_device(sp, at[i], len[i]) || range_meets_copies(sp, at[i], len[i]))
-			return "bitmap or inode table in an impossible place";
-		if (!super_has_flex_bg(sp->sb) &&
-			(block_group(sp, at[i]) != nr || block_group(sp, at[i] + len[i] - 1) != nr))
-			return "bitmap or inode table outside its group";
+		const char *why = place_check(sp, g->idx.nr, at[i], len[i]);
+
+		if (why)
+			return why;
 		if (zone_overlaps(&sp->zone, at[i], len[i], 0))
 			return "bitmap or inode table overlaps another one";
 		for (int j = 0; j < i; j++)
 			if (at[i] < at[j] + len[j] && at[j] < at[i] + len[i])
 				return "bitmap and inode table overlap";
 	}
-	if (group_desc_free_clusters(sp->sb, d) > group_blocks(sp, nr) ||
+	return NULL;
+}
+
+/* The flag and count of unused inodes must fit the rest: believed, they give inodes away (AL-7). */
+static const char *unused_check(struct space *sp, group_nr nr, const struct ext4_group_desc *d)
+{
+	u32 free = group_desc_free_inodes(sp->sb, d);
+
+	if (!sp->has_csum)
+		return NULL;
+	if (group_desc_itable_unused(sp->sb, d) > free)
+		return "impossible count of unused inodes";
+	if (group_desc_flags(d) & EXT4_BG_INODE_UNINIT && (nr == 0 || free < sp->inodes_per_group))
+		return "a group said to be without inodes has some";
+	return NULL;
+}
+
+/* HD-2. Returns NULL if the descriptor makes sense. */
+static const char *desc_check(struct space *sp, struct group *g, const struct ext4_group_desc *d)
+{
+	const char *why;
+
+	if (!group_desc_verify(sp->sb, g->idx.nr, d))
+		return "bad descriptor checksum";
+	why = places_check(sp, g);
+	if (why)
+		return why;
+	if (group_desc_free_clusters(sp->sb, d) > group_blocks(sp, g->idx.nr) ||
 		group_desc_free_inodes(sp->sb, d) > sp->inodes_per_group ||
 		group_desc_used_dirs(sp->sb, d) > sp->inodes_per_group)
 		return "impossible counts";
-	if (sp->has_csum && group_desc_itable_unused(sp->sb, d) > sp->inodes_per_group)
-		return "impossible count of unused inodes";
-	return NULL;
+	return unused_check(sp, g->idx.nr, d);
+}
+
+/*
+ * HD-2: a group with a bad descriptor is neither allocated from nor freed into. Its inodes can be
+ * read on a read-only volume if the table lies in a possible place: each has checks of its own,
+ * and rescue needs them. Nobody writes into a table that may be another's.
+ */
+static void desc_bad(struct space *sp, struct group *g, const char *why)
+{
+	bool writable = !(atomic_load_relaxed(&sp->v->flags) & VOLUME_READ_ONLY);
+
+	g->flags = GROUP_BAD_BLOCKS | GROUP_BAD_INODES;
+	if (writable || place_check(sp, g->idx.nr, g->inode_table, sp->itable_blocks))
+		g->flags |= GROUP_BAD_DESC;
+	sp->bad_descs++;
+	volume_error(sp->v, -EUCLEAN, 0, 0, "group %u: %s; run e2fsck", g->idx.nr, why);
 }
 
 static int zone_add_group(struct space *sp, const struct group *g)
@@ -219,10 +266,7 @@ static int group_init(struct space *sp, struct group *g, group_nr nr, const void
 	if (err == -ENOMEM)
 		return err;
 	if (why || err) {
-		g->flags = GROUP_BAD_BLOCKS | GROUP_BAD_INODES | GROUP_BAD_DESC;
-		sp->bad_descs++;
-		volume_error(sp->v, -EUCLEAN, 0, 0, "group %u: %s; run e2fsck", nr,
-			why ? why : "metadata overlaps");
+		desc_bad(sp, g, why ? why : "metadata overlaps");
 		return 0;
 	}
 	g->free_blocks = group_desc_free_clusters(sp->sb, d);

@@ -201,6 +201,8 @@ static int in_use_locked(struct space *sp, struct group *g, u32 index)
 	struct ext4_group_desc *d = group_desc(sp, g);
 	int err;
 
+	if (group_is(g, GROUP_BAD_INODES))
+		return ERR(EUCLEAN);
 	if (group_uninit(sp, g, EXT4_BG_INODE_UNINIT))
 		return 0;
 	err = group_load_inode_bitmap(sp, g);

@@ -110,7 +110,6 @@ static int sum_loaded(struct space *sp, struct totals *t)
 			t->inodes += gb->groups[i].free_inodes;
 		}
 	}
-	t->bad = sp->bad_descs;
 	return 0;
 }
 
@@ -134,9 +133,7 @@ static int count_free(struct space *sp, bool trust)
 	}
 	if (err)
 		return err;
-	if (t.bad && !(sp->v->flags & VOLUME_READ_ONLY)) /* HD-2 */
-		return volume_error(sp->v, ERR(EUCLEAN), 0, 0,
-			"%u bad group descriptors; run e2fsck or mount read-only", t.bad);
+	sp->bad_descs = max_of(sp->bad_descs, t.bad);
 	counter_init(&sp->free_blocks, (s64)t.blocks);
 	counter_init(&sp->avail, (s64)t.blocks);
 	counter_init(&sp->free_inodes, (s64)t.inodes);
@@ -163,6 +160,19 @@ int space_create(struct volume *v, bool trust_super_counts)
 	if (err)
 		space_destroy(v);
 	return err;
+}
+
+int space_check_writable(struct volume *v)
+{
+	struct space *sp = v->space;
+	u32 bad;
+
+	os_mutex_lock_nested(&sp->gdt_lock, ORDER_GDT);
+	bad = sp->bad_descs;
+	os_mutex_unlock(&sp->gdt_lock);
+	return bad ? volume_error(v, ERR(EUCLEAN), 0, 0,
+			     "%u bad group descriptors; run e2fsck or mount read-only", bad)
+		   : 0;
 }
 
 void space_destroy(struct volume *v)

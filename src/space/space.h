@@ -21,6 +21,8 @@
 
 /* Recomputes counters where the superblock can't be trusted (MD-12), builds the zone (AL-20). */
 int space_create(struct volume *v, bool trust_super_counts);
+/* HD-2: -EUCLEAN, and a message, when descriptors are known to be bad: only reading is possible. */
+int space_check_writable(struct volume *v);
 void space_destroy(struct volume *v);
 /* Tells the zone about blocks of the journal inode (AL-20). Before any allocation. */
 int space_add_system_range(struct volume *v, pblk_t pblk, u32 len, ino_nr owner);

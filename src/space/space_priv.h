@@ -33,7 +33,7 @@ enum {
 enum group_flags {
 	GROUP_BAD_BLOCKS = 1, /* AL-22: no block is allocated or freed here */
 	GROUP_BAD_INODES = 2,
-	GROUP_BAD_DESC = 4, /* the descriptor itself: also no inode location */
+	GROUP_BAD_DESC = 4, /* also no inode location */
 };
 
 struct group {
@@ -91,7 +91,7 @@ struct space {
 	struct os_mutex gdt_lock; /* rank GROUP, order 1 */
 	struct gdt_block **gdt;	  /* slots atomic, set once under gdt_lock */
 	u32 gdt_loaded;		  /* lock: gdt_lock; atomic reads */
-	u32 bad_descs;		  /* lock: gdt_lock */
+	u32 bad_descs;		  /* lock: gdt_lock; known so far */
 	struct zone zone;
 	struct index index;
 	struct counter avail;	    /* blocks free and not claimed */

@@ -260,8 +260,8 @@ static void test_HD_2_descriptor_checksum(void **unused)
 	assert_int_equal(fixture_try_mount(&f, FIXTURE_QUIET), -EUCLEAN);
 	fixture_mount(&f, FIXTURE_QUIET | FIXTURE_READ_ONLY);
 	assert_int_equal(
-		space_inode_location(&f.v, 3 * f.v.sb.inodes_per_group + 1, &pblk, &offset),
-		-EUCLEAN);
+		space_inode_location(&f.v, 3 * f.v.sb.inodes_per_group + 1, &pblk, &offset), 0);
+	assert_int_equal(space_inode_in_use(&f.v, 3 * f.v.sb.inodes_per_group + 1), -EUCLEAN);
 	assert_int_equal(space_inode_location(&f.v, 2, &pblk, &offset), 0);
 	fixture_unmount(&f);
 	fixture_remove(&f);
