@@ -46,9 +46,8 @@ static void record_into(struct ext4_super *s, const struct error_record *r)
 	memcpy(s->s_first_error_func, s->s_last_error_func, sizeof(s->s_first_error_func));
 }
 
-/* Changes the superblock on the device itself, without anything of the cached one. */
-static int patch_device(
-	struct fs *fs, void (*patch)(struct ext4_super *s, const void *arg), const void *arg)
+/* Into the superblock on the device itself, without anything of the cached one. */
+static int patch_device(struct fs *fs, const struct error_record *r)
 {
 	struct volume *v = &fs->volume;
 	u32 bs = v->sb.block_size;
@@ -62,7 +61,7 @@ static int patch_device(
 	s = (struct ext4_super *)(block + 1024 % bs);
 	err = dev_read(v->dev, at, block, bs);
 	if (!err) {
-		patch(s, arg);
+		record_into(s, r);
 		super_csum_set(s);
 		err = dev_write(v->dev, at, block, bs, DEV_FUA);
 	}
@@ -70,30 +69,22 @@ static int patch_device(
 	return err;
 }
 
-static void patch_record(struct ext4_super *s, const void *arg)
+/* A log copy that knows of more errors than the device is the newer one. */
+void errors_keep(const struct ext4_super *before, struct ext4_super *s)
 {
-	record_into(s, arg);
-}
-
-static void patch_restore(struct ext4_super *s, const void *arg)
-{
-	const struct ext4_super *before = arg;
 	size_t start = offsetof(struct ext4_super, s_error_count);
 	size_t end = offsetof(struct ext4_super, s_mount_opts);
 
+	if (!(le16_to_cpu(before->s_state) & EXT4_STATE_ERROR) ||
+		le32_to_cpu(before->s_error_count) < le32_to_cpu(s->s_error_count))
+		return;
 	s->s_state = cpu_to_le16(le16_to_cpu(s->s_state) | EXT4_STATE_ERROR);
 	memcpy((u8 *)s + start, (const u8 *)before + start, end - start);
 	s->s_first_error_time_hi = before->s_first_error_time_hi;
 	s->s_last_error_time_hi = before->s_last_error_time_hi;
 	s->s_first_error_errcode = before->s_first_error_errcode;
 	s->s_last_error_errcode = before->s_last_error_errcode;
-}
-
-int errors_restore_on_device(struct fs *fs, const struct ext4_super *before)
-{
-	if (!(le16_to_cpu(before->s_state) & EXT4_STATE_ERROR))
-		return 0;
-	return patch_device(fs, patch_restore, before);
+	super_csum_set(s);
 }
 
 static int record_in_journal(struct fs *fs, const struct error_record *r)
@@ -156,7 +147,7 @@ static void errors_flush(struct fs *fs)
 	atomic_store_relaxed(&fs->had_errors, true);
 	/* An abort drops the running transaction: the record goes to the device by itself then. */
 	if (may_write(fs) && (act(fs) || record_in_journal(fs, &r) != 0))
-		(void)patch_device(fs, patch_record, &r);
+		(void)patch_device(fs, &r);
 }
 
 static void error_work(struct os_work *w)

@@ -14,6 +14,7 @@ int backup_install(struct fs *fs);
 int fs_overlay(struct fs *fs);
 int super_write_direct(struct fs *fs);
 pblk_t super_block_nr(const struct super_info *sb);
+struct ext4_super *super_in_block(const struct super_info *sb, void *block);
 /* Around a journaled change of fields: also keeps copies of the block whole (buf->lock). */
 static inline void super_fields_lock(struct volume *v)
 {
@@ -48,8 +49,8 @@ int errors_init(struct fs *fs);
 void errors_kick(struct fs *fs);
 void errors_forget(struct fs *fs);
 void errors_fini(struct fs *fs); /* records what is pending first */
-/* Puts the error fields of before over those now on the device (they survive a replay). */
-int errors_restore_on_device(struct fs *fs, const struct ext4_super *before);
+/* The error fields of before go into the older superblock s that replaces it. */
+void errors_keep(const struct ext4_super *before, struct ext4_super *s);
 
 /* mmp.c (MD-21). No-ops without the feature. Claimed before the replay, kept alive while live. */
 int mmp_start(struct fs *fs);

@@ -17,6 +17,16 @@ static void journal_aborted_hook(void *arg, int err)
 		strerror(-err));
 }
 
+/* What the device's superblock says of errors goes home with the copy from the log (MD-30). */
+static void replaying_hook(void *arg, pblk_t pblk, void *block)
+{
+	struct fs *fs = arg;
+	const struct super_info *sb = &fs->volume.sb;
+
+	if (pblk == super_block_nr(sb))
+		errors_keep(volume_super(&fs->volume), super_in_block(sb, block));
+}
+
 /* The journal inode's blocks as runs; it has no holes and starts at block 0 (JB-35). */
 static int runs_load(struct volume *v, struct inode *i, struct journal_run **out, u32 *count)
 {
@@ -174,6 +184,7 @@ int fs_journal_attach(struct fs *fs)
 		.data_err_abort = fs->options.data_err_abort,
 		.no_barrier = fs->options.no_barrier,
 		.aborted = journal_aborted_hook,
+		.replaying = replaying_hook,
 		.arg = fs};
 
 	if (fs->options.no_recovery || !super_has_journal(&v->sb))
@@ -200,25 +211,16 @@ int fs_overlay(struct fs *fs)
 
 /*
  * Replays into the device or the overlay. The caller brings everything down
- * afterwards and reads it anew. Error fields of the superblock outlive the
- * older copy that the log may carry (MD-30).
+ * afterwards and reads it anew.
  */
 int fs_journal_replay(struct fs *fs)
 {
 	struct volume *v = &fs->volume;
-	struct ext4_super *before = os_alloc_pages(sizeof(*before));
-	int err;
-
-	if (!before)
-		return ERR(ENOMEM);
-	*before = *volume_super(v);
 	/* A read-only open leaves the image alone: it replays into memory (RC-12). */
-	err = fs->options.read_only ? fs_overlay(fs) : 0;
+	int err = fs->options.read_only ? fs_overlay(fs) : 0;
+
 	if (!err)
 		err = journal_recover(v->journal, v->dev, !fs->overlay);
-	if (!err)
-		err = errors_restore_on_device(fs, before);
-	os_free_pages(before, sizeof(*before));
 	if (!err)
 		fs->replayed = true;
 	return err;

@@ -17,7 +17,7 @@ pblk_t super_block_nr(const struct super_info *sb)
 	return SUPER_OFFSET / sb->block_size;
 }
 
-static struct ext4_super *super_in(const struct super_info *sb, void *data)
+struct ext4_super *super_in_block(const struct super_info *sb, void *data)
 {
 	return (struct ext4_super *)((u8 *)data + SUPER_OFFSET % sb->block_size);
 }
@@ -25,7 +25,7 @@ static struct ext4_super *super_in(const struct super_info *sb, void *data)
 static int super_type_verify(const struct super_info *sb, const void *data, pblk_t pblk,
 	const struct buf_ctx *ctx, const char **why)
 {
-	const struct ext4_super *s = super_in(sb, (void *)data);
+	const struct ext4_super *s = super_in_block(sb, (void *)data);
 
 	if (le16_to_cpu(s->s_magic) != EXT4_SUPER_MAGIC) {
 		*why = "the superblock has no ext4 magic number";
@@ -41,7 +41,7 @@ static int super_type_verify(const struct super_info *sb, const void *data, pblk
 static void super_type_seal(
 	const struct super_info *sb, void *data, pblk_t pblk, const struct buf_ctx *ctx)
 {
-	super_csum_set(super_in(sb, data));
+	super_csum_set(super_in_block(sb, data));
 }
 
 static const struct buf_type super_type = {

@@ -52,6 +52,8 @@ struct journal_params {
 	/* Runs once, on any thread, when the journal aborts; must not call back into the journal.
 	 */
 	void (*aborted)(void *arg, int err);
+	/* Sees each block that recovery is about to write home, and may change it; may be NULL. */
+	void (*replaying)(void *arg, pblk_t pblk, void *block);
 	void *arg;
 };
 

@@ -124,6 +124,7 @@ static int read_copies(struct round *d)
 
 static void hand_over(struct round *d, struct batch *batch)
 {
+	const struct journal_params *p = &d->r->j->p;
 	struct be32 magic = cpu_to_be32(JBD2_MAGIC);
 	u32 bs = d->r->block_size, i;
 
@@ -133,6 +134,8 @@ static void hand_over(struct round *d, struct batch *batch)
 		memcpy(home, d->mem + (size_t)i * bs, bs);
 		if (d->tags[i].flags & RECOVER_ESCAPED)
 			memcpy(home, &magic, sizeof(magic));
+		if (p->replaying)
+			p->replaying(p->arg, d->tags[i].pblk, home);
 	}
 }
 
