@@ -32,8 +32,9 @@ deps:
 
 # Every flip of every byte of metadata, under ASan and UBSan; STEP=n takes every nth.
 fuzz: build-asan/build.ninja
-	@ninja -C build-asan tests/fuzz/test_flip
+	@ninja -C build-asan tests/fuzz/test_flip tests/fuzz/test_check
 	@build-asan/tests/fuzz/test_flip $(or $(STEP),1)
+	@for base in 4k 1k plain ext3 nojournal; do build-asan/tests/fuzz/test_check $$base $(or $(STEP),1) || exit 1; done
 
 # Thousands of kills and power cuts; COUNT kills for each feature set.
 COUNT = 1000

@@ -112,6 +112,7 @@ void progress_end(struct progress *p);
 
 /* --- commands --- */
 
+int cmd_check(struct cli *cli, int argc, char **argv);
 int cmd_info(struct cli *cli, int argc, char **argv);
 int cmd_ls(struct cli *cli, int argc, char **argv);
 int cmd_cat(struct cli *cli, int argc, char **argv);

@@ -9,6 +9,14 @@
 
 static const struct command commands[] = {
 	{"info", cmd_info, "show the superblock", "IMAGE\n  --json"},
+	{"check", cmd_check, "look for damage; changes nothing",
+		"[-t THREADS] [-m MIB] [-j DEVICE] IMAGE\n"
+		"  -t, --threads THREADS  as many as it gains by\n"
+		"  -m, --memory MIB       no more memory than that\n"
+		"  -j, --journal DEVICE   where an external journal is\n"
+		"  --json\n"
+		"Exit codes are those of fsck: 0 sound, 4 damaged, 8 it could not be checked, 16 "
+		"misuse."},
 	{"ls", cmd_ls, "list directories",
 		"[-alRdi] IMAGE [PATH...]\n"
 		"  -a  entries that begin with a dot, too\n"

@@ -38,10 +38,10 @@ static void tell_difference(struct check *c, const struct pair *p, bool marked)
 		last = k;
 	}
 	if (count)
-		check_found(c, CHECK_BITMAP, 0, 0, "group %u: %u %ss are %s, between %llu and %llu",
-			p->group, count, p->what,
-			marked ? "marked in use, but nobody uses them" : "in use, but marked free",
-			(unsigned long long)(p->first + first * p->step),
+		check_found(c, CHECK_BITMAP, 0, 0, "group %u: %ss %s: %u, between %llu and %llu",
+			p->group, p->what,
+			marked ? "marked in use, but used by nobody" : "in use, but marked free",
+			count, (unsigned long long)(p->first + first * p->step),
 			(unsigned long long)(p->first + last * p->step));
 }
 

@@ -277,8 +277,10 @@ static int run(struct check *c)
 
 static void cleanup(struct check *c)
 {
-	for (u32 k = 0; k < c->dir_count; k++)
+	for (u32 k = 0; k < c->dir_count; k++) {
 		os_free(c->dirs[k].inline_data);
+		os_free(c->dirs[k].name);
+	}
 	os_free(c->dirs);
 	os_free(c->runs);
 	os_free(c->xblocks);

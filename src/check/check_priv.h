@@ -42,6 +42,7 @@ struct dir {
 	u32 seed;
 	u32 flags;	 /* of the inode */
 	u8 *inline_data; /* copy of the raw inode, or NULL */
+	char *name;	 /* when a path was wanted */
 	u32 mark;	 /* of the walk that looks for circles */
 };
 

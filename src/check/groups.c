@@ -95,8 +95,14 @@ static void check_flags(struct check *c, group_nr g)
 	const struct ext4_group_desc *d = check_desc(c, g);
 	u16 flags = group_desc_flags(d);
 
-	if (!check_has_group_csum(sb))
+	if (!check_has_group_csum(sb)) {
+		if (flags & (EXT4_BG_BLOCK_UNINIT | EXT4_BG_INODE_UNINIT) ||
+			group_desc_itable_unused(sb, d))
+			check_found(c, CHECK_GROUP, 0, 0,
+				"group %u is said to be unused in part, without the feature for it",
+				g);
 		return;
+	}
 	if (flags & EXT4_BG_BLOCK_UNINIT && g == sb->group_count - 1)
 		check_found(c, CHECK_GROUP, 0, 0,
 			"group %u is the last, and its block bitmap is unused", g);

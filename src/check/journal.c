@@ -53,7 +53,9 @@ static int find_inside(struct check *c, struct scratch *s, struct log_place *p)
 	w.seed = inode_csum_seed(&c->sb, ino, f.generation);
 	check_walk_map(&w);
 	p->blocks = 0;
-	return w.damaged ? 1 : take_runs(s, p);
+	if (w.damaged || f.size != (u64)(w.last + 1) * c->sb.block_size)
+		return 1;
+	return take_runs(s, p);
 }
 
 static int find_outside(struct check *c, struct scratch *s, struct log_place *p)
@@ -100,6 +102,8 @@ static int check_log_super(
 		tell(c, "the journal superblock is damaged: %s", why);
 		return 1;
 	}
+	if (info->nr_users > 1)
+		tell(c, "the journal claims %u users", info->nr_users);
 	if (info->error)
 		check_noted(
 			c, CHECK_JOURNAL, 0, 0, "the journal was stopped by error %d", info->error);
@@ -200,7 +204,7 @@ int check_journal(struct check *c, struct scratch *s)
 	}
 	err = c->sb.journal_inum ? find_inside(c, s, &p) : find_outside(c, s, &p);
 	if (err == 1)
-		tell(c, "it is no usable journal: not a regular file without holes");
+		tell(c, "it is no usable journal: no file, or with holes, or of a wrong size");
 	if (!err)
 		err = check_log(c, s, &p);
 	else if (err > 0)

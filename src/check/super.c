@@ -3,6 +3,7 @@
 #include "base/util.h"
 #include "check/check_priv.h"
 #include "disk/mmp.h"
+#include "disk/inode_format.h"
 
 #include <string.h>
 
@@ -37,7 +38,11 @@ int check_read_super(struct check *c)
 static void check_journal_fields(struct check *c)
 {
 	u32 inum = le32_to_cpu(c->raw.s_journal_inum);
+	static const u8 none[16];
 
+	if (super_has_journal(&c->sb) && inum && memcmp(c->raw.s_journal_uuid, none, 16) != 0)
+		check_found(c, CHECK_SUPER, 0, 0,
+			"the superblock names both a journal inode and another device's journal");
 	if (super_has_journal(&c->sb))
 		return;
 	if (super_has_recover(&c->sb))
@@ -47,6 +52,48 @@ static void check_journal_fields(struct check *c)
 		check_found(c, CHECK_SUPER, 0, 0,
 			"the superblock names journal inode %u without the has_journal feature",
 			inum);
+}
+
+/* Features that no one here knows, and those of which more is checked elsewhere than here. */
+static void check_features(struct check *c)
+{
+	const u32 words[3] = {
+		c->sb.feature_compat, c->sb.feature_incompat, c->sb.feature_ro_compat};
+	const bool unverified[4] = {super_has_quota(&c->sb), super_has_verity(&c->sb),
+		super_has_encrypt(&c->sb), super_has_casefold(&c->sb)};
+	static const char *const what[4] = {"what the quota files say",
+		"the hash trees of verity files", "encrypted names and contents",
+		"the hashes of case-insensitive names"};
+
+	for (int w = 0; w < 3; w++)
+		for (u32 bit = 1; bit; bit <<= 1)
+			if (words[w] & bit && !feature_name((enum feature_set)w, bit))
+				check_found(c, CHECK_SUPER, 0, 0,
+					"feature %c%x is unknown: what it changes was not checked",
+					"CIR"[w], bit);
+	if (c->sb.rev > EXT4_REV_DYNAMIC)
+		check_found(c, CHECK_SUPER, 0, 0,
+			"revision %u is unknown: what it changes was not checked", c->sb.rev);
+	for (int k = 0; k < 4; k++)
+		if (unverified[k])
+			check_noted(c, CHECK_SUPER, 0, 0, "not checked: %s", what[k]);
+}
+
+static bool quota_inode_ok(const struct check *c, int type, u32 ino)
+{
+	if (type < 2)
+		return ino == 0 || ino == (u32)EXT4_USR_QUOTA_INO + (u32)type;
+	return ino == 0 || (super_has_project(&c->sb) && ino <= c->sb.inodes_count);
+}
+
+static void check_quota_inodes(struct check *c)
+{
+	const u32 ino[3] = {le32_to_cpu(c->raw.s_usr_quota_inum),
+		le32_to_cpu(c->raw.s_grp_quota_inum), le32_to_cpu(c->raw.s_prj_quota_inum)};
+
+	for (int k = 0; k < 3; k++)
+		if (!quota_inode_ok(c, k, ino[k]))
+			check_found(c, CHECK_SUPER, 0, 0, "inode %u can't be a quota file", ino[k]);
 }
 
 static void check_state(struct check *c)
@@ -114,13 +161,15 @@ static void check_mmp(struct check *c, struct scratch *s)
 
 void check_super(struct check *c, struct scratch *s)
 {
-	if (c->sb.blocks_count / 2 <
-		((u64)le32_to_cpu(c->raw.s_r_blocks_count_lo) |
-			(super_has_64bit(&c->sb)
-					? (u64)le32_to_cpu(c->raw.s_r_blocks_count_hi) << 32
-					: 0)))
+	u64 reserved = le32_to_cpu(c->raw.s_r_blocks_count_lo);
+
+	if (super_has_64bit(&c->sb))
+		reserved |= (u64)le32_to_cpu(c->raw.s_r_blocks_count_hi) << 32;
+	if (reserved > c->sb.blocks_count / 2)
 		check_found(c, CHECK_SUPER, 0, 0, "more than half of the blocks are reserved");
+	check_features(c);
 	check_journal_fields(c);
+	check_quota_inodes(c);
 	check_state(c);
 	check_backups(c, s);
 	if (super_has_mmp(&c->sb))

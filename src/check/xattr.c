@@ -108,6 +108,8 @@ static void check_list(struct list_of *l)
 				"attribute %.*s is out of order: it may not be found",
 				e->e_name_len, e->e_name);
 		before = e;
+		if (!e->e_name_index)
+			tell(l, "attribute %.*s: it has no name space", e->e_name_len, e->e_name);
 		if (e->e_value_inum.raw) {
 			follow_value(l, e);
 			continue;

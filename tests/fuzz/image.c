@@ -93,6 +93,17 @@ int image_open(struct image *img, const struct uext4_options *opt, struct uext4_
 	return uext4_open_device(&ops, img, opt, out);
 }
 
+int image_check(
+	struct image *img, const struct uext4_check_options *opt, struct uext4_check_result *result)
+{
+	struct uext4_device_ops ops = {.size = sizeof(ops),
+		.read = mem_read,
+		.device_bytes = img->size,
+		.block_size = 512};
+
+	return uext4_check_device(&ops, img, opt, result);
+}
+
 /* --- e2fsck --- */
 
 static bool is_complaint(const char *line)

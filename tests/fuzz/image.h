@@ -60,6 +60,8 @@ void image_touch(struct image *img, const void *at, u64 len);
 void image_adopt(struct image *img);
 
 int image_open(struct image *img, const struct uext4_options *opt, struct uext4_fs **out);
+int image_check(struct image *img, const struct uext4_check_options *opt,
+	struct uext4_check_result *result);
 /* Complaints of e2fsck -fn about work, one kind per line, numbers and names taken out. */
 char *image_fsck(struct image *img);
 

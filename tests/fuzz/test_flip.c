@@ -7,7 +7,7 @@
  */
 #include "campaign.h"
 #include "exercise.h"
-#include "poke.h"
+#include "regions.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,55 +15,12 @@
 
 #include "base/util.h"
 
-struct region {
-	enum object what;
-	enum node owner;
-};
-
-static const struct region regions[] = {
-	{OBJ_SUPER, NODE_ROOT},
-	{OBJ_GROUP, NODE_ROOT},
-	{OBJ_BLOCK_BITMAP, NODE_ROOT},
-	{OBJ_INODE_BITMAP, NODE_ROOT},
-	{OBJ_JSUPER, NODE_ROOT},
-	{OBJ_JINODE, NODE_ROOT},
-	{OBJ_ORPHAN_INODE, NODE_ROOT},
-	{OBJ_ORPHAN, NODE_ROOT},
-	{OBJ_INODE, NODE_ROOT},
-	{OBJ_INODE, NODE_XATTR},
-	{OBJ_INODE, NODE_DEEP},
-	{OBJ_EXTENT, NODE_DEEP},
-	{OBJ_EXTENT2, NODE_DEEP},
-	{OBJ_INDIRECT, NODE_DEEP},
-	{OBJ_LEAF, NODE_LINEAR},
-	{OBJ_DX_ROOT, NODE_INDEX},
-	{OBJ_DX_NODE, NODE_INDEX},
-	{OBJ_LEAF, NODE_INDEX},
-	{OBJ_XATTR, NODE_XATTR},
-};
-
-enum { FLIPS = 4 };
-
 struct job {
 	struct image img;
 	const struct region *region;
 	bool seal;
 	u32 step;
 };
-
-static u8 flipped(u8 old, u32 kind)
-{
-	switch (kind) {
-	case 0:
-		return old ^ 0x01;
-	case 1:
-		return old ^ 0x80;
-	case 2:
-		return 0x00;
-	default:
-		return 0xff;
-	}
-}
 
 static void judge(struct job *job, const struct report *r, struct verdict *v)
 {
@@ -80,25 +37,15 @@ static void judge(struct job *job, const struct report *r, struct verdict *v)
 		snprintf(v->why, sizeof(v->why), "a request went beyond the device\n%s", r->log);
 }
 
-/* Case n: byte n / FLIPS of the region. */
 static void one(void *arg, unsigned n, struct verdict *v)
 {
 	struct job *job = arg;
 	struct image *img = &job->img;
-	u32 at = n * job->step / FLIPS, kind = n * job->step % FLIPS;
-	struct place p = place_find(img, job->region->what, job->region->owner);
-	u8 value = flipped(p.at[at], kind);
 	struct report r;
 
-	snprintf(v->name, sizeof(v->name), "byte 0x%x of %s: %02x -> %02x", at,
-		object_names[job->region->what], p.at[at], value);
-	if (p.at[at] == value)
-		return;
 	img->outside = false;
-	p.at[at] = value;
-	if (job->seal)
-		place_seal(img, job->region->what, &p);
-	image_touch(img, p.at, p.len);
+	if (!flip_apply(img, job->region, n * job->step, job->seal, v->name, sizeof(v->name)))
+		return;
 	exercise(img, EXERCISE_QUICK, &r);
 	judge(job, &r, v);
 	image_restore(img);
@@ -106,17 +53,17 @@ static void one(void *arg, unsigned n, struct verdict *v)
 
 static void run_regions(struct job *job)
 {
-	for (size_t k = 0; k < array_len(regions); k++) {
+	for (unsigned k = 0; k < region_count; k++) {
 		char title[100];
-		struct place p;
+		unsigned flips;
 
 		job->region = &regions[k];
-		p = place_find(&job->img, regions[k].what, regions[k].owner);
-		if (!p.at)
+		flips = flip_count(&job->img, job->region);
+		if (!flips)
 			continue;
 		snprintf(title, sizeof(title), "%s, %s%s", base_names[job->img.base],
 			object_names[regions[k].what], job->seal ? ", checksum valid" : "");
-		campaign(title, p.len * FLIPS / job->step, one, job);
+		campaign(title, flips / job->step, one, job);
 	}
 }
 

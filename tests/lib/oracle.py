@@ -100,6 +100,12 @@ def fsck_problems(image):
     return f"exit {r.returncode}\n{r.stdout}"
 
 
+def check_problems(image):
+    """What our own checker has to say, which shares no code with what wrote the image but the format."""
+    r = run(built("uext4"), "check", image, check=False)
+    return "" if r.returncode == 0 else f"uext4 check: exit {r.returncode}\n{r.stdout}"
+
+
 REPAIR_OK = re.compile(
     r"^(e2fsck |Pass |.*recovering journal|.*Clearing orphaned inode|.*Truncating orphaned inode|"
     r"Free (blocks|inodes) count wrong \(|Fix\? yes|.*FILE SYSTEM WAS MODIFIED|.*: \d+/\d+ files|"
