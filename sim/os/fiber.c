@@ -2,12 +2,13 @@
  * Stacks and the switch between them. A switch is a function call that saves
  * what the calling convention promises to keep: no system call, a few ns.
  */
-#include <pthread.h>
+#include <dlfcn.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "sim/os/sched.h"
@@ -31,7 +32,6 @@
 #if defined(__x86_64__) && !defined(SIM_UCONTEXT)
 #define SWITCH_BY_HAND 1
 #else
-#include <ucontext.h>
 #define SWITCH_BY_HAND 0
 #endif
 
@@ -173,30 +173,38 @@ bool fiber_stack_guards(const struct fiber_stack *s, const void *address)
 #ifndef ASAN
 static void on_fault(int sig, siginfo_t *info, void *context)
 {
-	struct fiber *f = sched->current;
+	Dl_info at = {.dli_fname = "?"};
+	u64 pc = 0;
 
-	if (fiber_stack_guards(&f->stack, info->si_addr))
-		sched_end(SIM_BUG, "stack overflow");
-	sched_end(SIM_BUG, "%s at address %p", strsignal(sig), info->si_addr);
+#if defined(__x86_64__)
+	pc = (u64)((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
+	dladdr((void *)pc, &at);
+	pc -= (u64)at.dli_fbase;
+#endif
+	sched_end(SIM_BUG, "%s at address %p by %s+%#llx",
+		fiber_stack_guards(&sched->current->stack, info->si_addr) ? "stack overflow"
+									  : strsignal(sig),
+		info->si_addr, at.dli_fname, (unsigned long long)pc);
 }
 #endif
 
-/* On a stack of their own, since the thread's may be what is used up. Once per process. */
-void fiber_catch_faults(void)
+/* On a stack of their own, since the thread's may be what is used up. */
+void fiber_catch_faults(bool on)
 {
 #ifndef ASAN
 	static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+	static struct sigaction before[array_len(signals)];
 	static char space[64 << 10];
 	stack_t alt = {.ss_sp = space, .ss_size = sizeof(space)};
 	struct sigaction act = {
 		.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
-	static bool done;
 
-	if (done)
-		return;
-	done = true;
-	sigaltstack(&alt, NULL);
+	if (on)
+		sigaltstack(&alt, NULL);
 	for (unsigned i = 0; i < array_len(signals); i++)
-		sigaction(signals[i], &act, NULL);
+		if (on)
+			sigaction(signals[i], &act, &before[i]);
+		else
+			sigaction(signals[i], &before[i], NULL);
 #endif
 }

@@ -67,13 +67,6 @@ const char *sim_thread_name(void)
 	return sched->current->name;
 }
 
-void sched_mix(u64 v)
-{
-	u64 h = (sched->hash ^ v) * 0xff51afd7ed558ccdull;
-
-	sched->hash = h ^ h >> 32;
-}
-
 static void sched_trace(const char *what, const char *name, u64 a, u64 b)
 {
 	const struct sched *s = sched;
@@ -188,7 +181,9 @@ static u32 candidates_from;
 
 static struct fiber *candidate(u32 index)
 {
-	return sched->ready[(candidates_from + index) % sched->ready_count];
+	u32 at = candidates_from + index;
+
+	return sched->ready[at < sched->ready_count ? at : at - sched->ready_count];
 }
 
 /* The next to run; `from` is the place in ready where the candidates begin. */
@@ -202,7 +197,7 @@ static struct fiber *pick(u32 from)
 		while (!s->ready_count)
 			time_pass();
 		n = s->ready_count;
-		candidates_from = from % n;
+		candidates_from = from < n ? from : 0;
 		jump = s->home && s->next_deadline_ns != NEVER && !s->config.punctual;
 		if (!s->home || (n == 1 && !jump))
 			return candidate(0);
@@ -503,7 +498,9 @@ static void run(struct sched *s, struct fiber *first)
 	s->current = s->first = first;
 	rank_current = &first->rank;
 	hooks_set(true);
+	fiber_catch_faults(true);
 	fiber_switch(home, &first->stack, false);
+	fiber_catch_faults(false);
 	hooks_set(false);
 	gates_reset();
 	sched = &outside;
@@ -530,7 +527,6 @@ int sim_run(
 		free(first);
 		return -ENOMEM;
 	}
-	fiber_catch_faults();
 	run(&s, first);
 	if (!*report->text) {
 		report_fill(&s, SIM_OK);

@@ -102,7 +102,7 @@ void fiber_stack_drop(struct fiber_stack *s); /* also one's own, just before the
 void fiber_switch(struct fiber_stack *from, struct fiber_stack *to, bool last);
 void fiber_entered(void); /* first call on a new stack */
 bool fiber_stack_guards(const struct fiber_stack *s, const void *address);
-void fiber_catch_faults(void);
+void fiber_catch_faults(bool on); /* during a run they end it */
 
 /* sched.c */
 void sched_point(enum point_kind kind, const char *name); /* where others may run */
@@ -117,7 +117,13 @@ struct fiber *sched_fiber_start(struct fiber *f, const char *name, void (*fn)(vo
 void sched_lost(struct fiber *f); /* woken for a lock that another has taken */
 void sched_end(enum sim_outcome outcome, const char *fmt, ...)
 	__attribute__((noreturn, cold, format(printf, 2, 3)));
-void sched_mix(u64 v);
+
+static inline void sched_mix(u64 v)
+{
+	u64 h = (sched->hash ^ v) * 0xff51afd7ed558ccdull;
+
+	sched->hash = h ^ h >> 32;
+}
 
 /* strategy.c */
 void strategy_start(struct sched *s);

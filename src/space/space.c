@@ -78,8 +78,8 @@ static u32 contiguous(const struct space *sp, u32 index, u32 max)
 
 static int sum_device(struct space *sp, struct totals *t)
 {
-	u32 bs = sp->sb->block_size, max = SCAN_CHUNK / bs, n;
-	u8 *data = os_alloc_pages(SCAN_CHUNK);
+	u32 bs = sp->sb->block_size, max = min_of((u32)SCAN_CHUNK / bs, sp->gdt_count), n;
+	u8 *data = os_alloc_pages((size_t)max * bs);
 	int err = 0;
 
 	if (!data)
@@ -91,7 +91,7 @@ static int sum_device(struct space *sp, struct totals *t)
 		for (u32 i = 0; i < n && !err; i++)
 			sum_block(sp, index + i, data + (size_t)i * bs, t);
 	}
-	os_free_pages(data, SCAN_CHUNK);
+	os_free_pages(data, (size_t)max * bs);
 	return err;
 }
 

@@ -22,7 +22,9 @@ void sim_image_make(struct sim_image *image, size_t bytes, const char *mke2fs_op
 	int fd = mkstemp(path);
 
 	need(fd >= 0 && ftruncate(fd, (off_t)bytes) == 0, path);
-	snprintf(command, sizeof(command), "mke2fs -q -F -t ext4 -U clear -E hash_seed=%s %s %s",
+	snprintf(command, sizeof(command),
+		"E2FSPROGS_FAKE_TIME=1700000000 mke2fs -q -F -t ext4 -U clear -E hash_seed=%s %s "
+		"%s",
 		"7a7f1de0-0000-4000-8000-000000000001", mke2fs_options, path);
 	need(system(command) == 0, command);
 	*image = (struct sim_image){.data = malloc(bytes), .bytes = bytes};

@@ -5,11 +5,11 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <cmocka.h>
 
-#include "base/trace.h"
 #include "os/thread.h"
 #include "sim/os/sim.h"
 
@@ -17,6 +17,7 @@
 #define ROUNDS 2
 
 static struct sim_image image;
+static const char *program;
 
 static int group_setup(void **state)
 {
@@ -92,17 +93,157 @@ static void users_run(void *arg)
 static void must_run(const struct sim_config *config, struct sim_report *report)
 {
 	if (sim_run(config, users_run, NULL, report)) {
-		printf("# %s\n", report->text);
+		printf("# seed %llu: %s\n", (unsigned long long)config->seed, report->text);
 		fail();
+	}
+}
+
+static void run_seeds(struct sim_config config, u64 seeds)
+{
+	struct sim_report report;
+
+	for (u64 end = config.seed + seeds; config.seed < end; config.seed++) {
+		must_run(&config, &report);
+		sim_report_fini(&report);
 	}
 }
 
 static void test_random_seeds(void **state)
 {
+	run_seeds((struct sim_config){.seed = 1}, 100);
+}
+
+static void test_pct_seeds(void **state)
+{
+	run_seeds((struct sim_config){.strategy = SIM_PCT, .seed = 1, .pct_steps = 5000}, 100);
+}
+
+static void test_atomics_as_points(void **state)
+{
+	run_seeds((struct sim_config){.seed = 1, .atomics = true}, 30);
+}
+
+static void hash_line(void *arg, const char *line)
+{
+	u64 *hash = arg;
+
+	for (; *line; line++)
+		*hash = (*hash ^ (u8)*line) * 0x100000001b3ull;
+}
+
+struct fingerprint {
+	u64 trace, text, steps, choices;
+};
+
+/* Of everything that happened, in words and in numbers. */
+static struct fingerprint fingerprint_of(u64 seed)
+{
+	struct fingerprint f = {.text = 0xcbf29ce484222325ull};
+	struct sim_config config = {.seed = seed,
+		.strategy = seed % 2 ? SIM_PCT : SIM_RANDOM,
+		.pct_steps = 5000,
+		.trace = hash_line,
+		.trace_arg = &f.text};
+	struct sim_report report;
+
+	must_run(&config, &report);
+	f.trace = report.trace_hash;
+	f.steps = report.steps;
+	f.choices = report.choice_count;
+	sim_report_fini(&report);
+	return f;
+}
+
+static void test_same_seed_same_trace(void **state)
+{
+	u64 before = 0;
+
+	for (u64 seed = 0; seed < 1000; seed++) {
+		struct fingerprint first = fingerprint_of(seed), again = fingerprint_of(seed);
+
+		assert_memory_equal(&first, &again, sizeof(first));
+		assert_true(first.trace != before);
+		before = first.trace;
+	}
+}
+
+static void print_fingerprint(u64 seed)
+{
+	struct fingerprint f = fingerprint_of(seed);
+
+	printf("%016llx %016llx %llu %llu\n", (unsigned long long)f.trace,
+		(unsigned long long)f.text, (unsigned long long)f.steps,
+		(unsigned long long)f.choices);
+}
+
+/* Another process has other addresses. */
+static void test_same_trace_in_another_process(void **state)
+{
+	char command[600], own[100], other[100];
+
+	for (u64 seed = 0; seed < 4; seed++) {
+		struct fingerprint f = fingerprint_of(seed);
+		FILE *in;
+
+		snprintf(own, sizeof(own), "%016llx %016llx %llu %llu\n",
+			(unsigned long long)f.trace, (unsigned long long)f.text,
+			(unsigned long long)f.steps, (unsigned long long)f.choices);
+		snprintf(command, sizeof(command), "%s --seed %llu", program,
+			(unsigned long long)seed);
+		in = popen(command, "r");
+		assert_non_null(in);
+		assert_non_null(fgets(other, sizeof(other), in));
+		assert_int_equal(pclose(in), 0);
+		assert_string_equal(own, other);
+	}
+}
+
+static void test_replay(void **state)
+{
+	struct sim_report report, again;
+	struct sim_config config = {.strategy = SIM_REPLAY};
+
+	must_run(&(struct sim_config){.seed = 7}, &report);
+	config.seed = 7; /* for os_random */
+	config.choices = report.choices;
+	config.choice_count = report.choice_count;
+	must_run(&config, &again);
+	assert_false(again.diverged);
+	assert_int_equal(again.trace_hash, report.trace_hash);
+	sim_report_fini(&again);
+	sim_report_fini(&report);
+}
+
+static void fsync_one(void *arg)
+{
+	write_file(arg, "synced", 's');
+}
+
+/* JB-4: while a commit is under way, others go on changing the file system. */
+static void commit_parked(void *arg)
+{
+	struct os_thread *t;
+	struct uext4_fs *fs;
+
+	NEED(sim_image_mount(&image, &fs));
+	sim_gate_close("commit_record", NULL);
+	NEED(os_thread_create(&t, "syncer", fsync_one, fs));
+	sim_gate_wait("commit_record");
+	NEED(uext4_mkdirat(fs, NULL, "meanwhile", 0755, NULL));
+	sim_gate_open("commit_record");
+	os_thread_join(t);
+	NEED(uext4_close(fs));
+}
+
+static void test_JB_4_changes_during_a_parked_commit(void **state)
+{
 	struct sim_report report;
 
 	for (u64 seed = 0; seed < 20; seed++) {
-		must_run(&(struct sim_config){.seed = seed}, &report);
+		if (sim_run(&(struct sim_config){.seed = seed}, commit_parked, NULL, &report)) {
+			printf("# seed %llu: %s\n", (unsigned long long)seed, report.text);
+			fail();
+		}
 		sim_report_fini(&report);
 	}
 }
@@ -113,12 +254,24 @@ static void test_outside(void **state)
 	users_run(NULL);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_outside),
 		cmocka_unit_test(test_random_seeds),
+		cmocka_unit_test(test_pct_seeds),
+		cmocka_unit_test(test_atomics_as_points),
+		cmocka_unit_test(test_same_seed_same_trace),
+		cmocka_unit_test(test_same_trace_in_another_process),
+		cmocka_unit_test(test_replay),
+		cmocka_unit_test(test_JB_4_changes_during_a_parked_commit),
 	};
 
+	program = argv[0];
+	if (argc == 3 && strcmp(argv[1], "--seed") == 0) {
+		group_setup(NULL);
+		print_fingerprint(strtoull(argv[2], NULL, 10));
+		return 0;
+	}
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }
