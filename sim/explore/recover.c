@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/api_priv.h"
+#include <uext4.h>
+
+#include "api/open_dev.h"
 #include "check/check.h"
 
 enum { SUPER_OFFSET = 1024, SUPER_BYTES = 1024 };

@@ -14,6 +14,7 @@
 #define NEVER UINT64_MAX
 #define PCT_DEPTH_MAX 16
 #define IDS_MAX 1024
+#define EPOCH_NS 1000000000ull /* os_clock_mono at the start of a run */
 
 enum fiber_wait {
 	WAIT_NONE, /* it can run */
@@ -94,7 +95,8 @@ struct sched {
 	struct sim_report *report;
 };
 
-extern struct sched *sched; /* of the run, or the one for outside */
+extern struct sched *sched; /* of the run, or &outside */
+extern struct sched outside;
 
 /* fiber.c */
 int fiber_stack_make(struct fiber_stack *s, void (*entry)(void));
@@ -105,6 +107,8 @@ bool fiber_stack_guards(const struct fiber_stack *s, const void *address);
 void fiber_catch_faults(bool on); /* during a run they end it */
 
 /* sched.c */
+void sched_init(struct sched *s);
+void sched_trace(const char *what, const char *name, u64 a, u64 b);
 void sched_point(enum point_kind kind, const char *name); /* where others may run */
 void sched_give_way(const char *name);			  /* where others run first */
 void sched_block(enum fiber_wait wait, const void *on, const char *name, u64 deadline_ns);

@@ -6,6 +6,7 @@
 #define API_API_PRIV_H
 
 #include "fs/file_direct.h"
+#include "api/open_dev.h"
 #include "fs/fs.h"
 
 #include <fcntl.h>
@@ -65,9 +66,6 @@ struct cred cred_from(const struct uext4_cred *c);
 
 /* 0 or an error for a name of one component that is to be looked up or made. */
 int name_check(const char *s, struct name *out);
-
-/* uext4_open on a device of ours, which it takes in every case: for the simulator. */
-int api_open_dev(struct dev *dev, const struct uext4_options *opt, struct uext4_fs **out);
 
 /* -EIO after a shutdown. */
 int api_check(const struct inode *i);

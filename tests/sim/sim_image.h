@@ -2,7 +2,9 @@
 #ifndef TESTS_SIM_IMAGE_H
 #define TESTS_SIM_IMAGE_H
 
-#include "api/api_priv.h"
+#include <uext4.h>
+
+#include "api/open_dev.h"
 
 struct sim_image {
 	void *data;

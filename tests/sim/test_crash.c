@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "api/api_priv.h"
+#include <uext4.h>
+
+#include "api/open_dev.h"
 #include "sim/disk/mkfs.h"
 #include "sim/explore/recover.h"
 
