@@ -80,7 +80,8 @@ static void ready_add(struct fiber *f)
 
 		if (!more)
 			abort();
-		memcpy(more, s->ready, s->ready_count * sizeof(*more));
+		for (u32 i = 0; i < s->ready_count; i++)
+			more[i] = s->ready[i];
 		if (s->ready != outside_ready)
 			free(s->ready);
 		s->ready = more;
