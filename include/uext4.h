@@ -22,6 +22,7 @@
 #include <uext4/inode.h>
 #include <uext4/file.h>
 #include <uext4/path.h>
+#include <uext4/queue.h>
 #include <uext4/check.h>
 
 #endif

@@ -18,6 +18,7 @@ struct uext4_fs {
 	char *path; /* of the image; may be NULL */
 	void (*log)(void *arg, enum uext4_log_level level, const char *message);
 	void *log_arg;
+	u32 queues; /* atomic: of requests, not yet destroyed */
 };
 
 struct uext4_file {

@@ -218,7 +218,7 @@ int api_open_dev(struct dev *dev, const struct uext4_options *opt, struct uext4_
 
 int uext4_close(struct uext4_fs *fs)
 {
-	int err = fs_unmount(fs->fs);
+	int err = atomic_load_acq(&fs->queues) ? ERR(EBUSY) : fs_unmount(fs->fs);
 
 	if (err != -EBUSY)
 		fs_free(fs);

@@ -4,6 +4,7 @@
 #include "dev/dev_driver.h"
 #include "os/assert.h"
 #include "os/atomic.h"
+#include "os/event.h"
 
 #define FEED_MAX 128 /* requests handed to a device in one call */
 #define DEPTH_MAX 4096
@@ -82,6 +83,8 @@ void dev_submit(struct dev_queue *q, struct dev_req **reqs, unsigned n)
 	}
 	q->in_flight += n;
 	queue_feed(q);
+	if (q->event >= 0 && !list_empty(&q->done))
+		os_event_signal(q->event);
 }
 
 void dev_queue_complete(struct dev_queue *q, struct dev_req *req)
@@ -132,6 +135,8 @@ int dev_reap(struct dev_queue *q, unsigned min, u64 deadline_ns)
 		ran += queue_deliver(q);
 		queue_feed(q);
 	} while (ran < min);
+	if (q->event >= 0 && !list_empty(&q->done))
+		os_event_signal(q->event);
 	return (int)ran;
 }
 
@@ -157,6 +162,7 @@ int dev_queue_create(struct dev *dev, unsigned depth, struct dev_queue **out)
 	q->in_flight = q->active = 0;
 	list_init(&q->waiting);
 	list_init(&q->done);
+	q->event = -1;
 	q->pool_kind = POOL_BATCH;
 	q->pool_reserve = false;
 	*out = q;
@@ -169,6 +175,15 @@ void dev_queue_destroy(struct dev_queue *q)
 		return;
 	ASSERT(q->in_flight == 0);
 	q->dev->ops->queue_destroy(q);
+}
+
+int dev_queue_set_event(struct dev_queue *q, int fd)
+{
+	int err = q->dev->ops->set_event ? q->dev->ops->set_event(q, fd) : 0;
+
+	if (!err)
+		q->event = fd;
+	return err;
 }
 
 int dev_queue_get(struct dev *dev, struct dev_queue **out)

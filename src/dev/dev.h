@@ -74,6 +74,11 @@ struct dev_ops {
 	 * none) has passed; 0 only collects. Hands each to dev_queue_complete.
 	 */
 	void (*reap)(struct dev_queue *q, unsigned min, u64 deadline_ns);
+	/*
+	 * Signals fd when requests may have ended, until the queue's end. Missing: all end in
+	 * submit.
+	 */
+	int (*set_event)(struct dev_queue *q, int fd);
 	int (*resize)(struct dev *dev, u64 size); /* optional */
 	void (*close)(struct dev *dev);
 };
@@ -86,6 +91,7 @@ struct dev_queue {
 	unsigned active;     /* of those, how many the device has */
 	struct list waiting; /* dev_req.node: not yet given to the device */
 	struct list done;    /* dev_req.node: complete, callback not yet called */
+	int event;	     /* private to dev.c: -1, or what to signal */
 	u8 pool_kind;	     /* private to pool.c */
 	bool pool_reserve;   /* private to pool.c */
 };
@@ -109,6 +115,8 @@ void dev_submit(struct dev_queue *q, struct dev_req **reqs, unsigned n);
  * deadline_ns (0 = none) and runs callbacks; returns how many ran. 0 polls.
  */
 int dev_reap(struct dev_queue *q, unsigned min, u64 deadline_ns);
+/* From now on fd (os/event.h) is signalled when there may be something to reap. */
+int dev_queue_set_event(struct dev_queue *q, int fd);
 void dev_drain(struct dev_queue *q); /* reaps until nothing is in flight */
 
 /* Submit and wait on a queue of the caller's own. Any thread. Any buffer alignment. */

@@ -133,6 +133,7 @@ static const struct dev_ops fault_ops = {
 	.queue_destroy = layer_queue_destroy,
 	.submit = fault_submit,
 	.reap = layer_reap,
+	.set_event = layer_set_event,
 	.close = fault_close,
 };
 

@@ -70,6 +70,13 @@ static void file_reap(struct dev_queue *base, unsigned min, u64 deadline_ns)
 		ring_reap(q, min, deadline_ns);
 }
 
+static int file_set_event(struct dev_queue *base, int fd)
+{
+	struct file_queue *q = (struct file_queue *)base;
+
+	return q->ring ? ring_set_event(q->ring, fd) : 0;
+}
+
 static int file_resize(struct dev *dev, u64 size)
 {
 	struct file_dev *f = (struct file_dev *)dev;
@@ -100,6 +107,7 @@ static const struct dev_ops file_ops = {
 	.queue_destroy = file_queue_destroy,
 	.submit = file_submit,
 	.reap = file_reap,
+	.set_event = file_set_event,
 	.resize = file_resize,
 	.close = file_close,
 };

@@ -70,6 +70,7 @@ struct file_queue {
 /* file_uring.c, or file_nouring.c in builds without liburing */
 int ring_create(struct file_dev *f, unsigned depth, struct ring **out);
 void ring_destroy(struct ring *r);
+int ring_set_event(struct ring *r, int fd);
 void ring_submit(struct file_queue *q, struct dev_req **reqs, unsigned n);
 void ring_reap(struct file_queue *q, unsigned min, u64 deadline_ns);
 

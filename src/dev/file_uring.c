@@ -64,6 +64,13 @@ void ring_destroy(struct ring *r)
 	os_free(r);
 }
 
+int ring_set_event(struct ring *r, int fd)
+{
+	int err = io_uring_register_eventfd(&r->io, fd);
+
+	return err < 0 ? ERR(-err) : 0;
+}
+
 /* Hands all prepared entries to the kernel. */
 static void ring_push(struct ring *r)
 {

@@ -106,6 +106,11 @@ void layer_pass_result(struct dev_req *lower_req)
 	layer_finish(container_of(lower_req, struct layer_child, req), lower_req->result);
 }
 
+int layer_set_event(struct dev_queue *base, int fd)
+{
+	return dev_queue_set_event(((struct layer_queue *)base)->lower, fd);
+}
+
 /* Each active request has something in flight below, so min below is never too much. */
 void layer_reap(struct dev_queue *base, unsigned min, u64 deadline_ns)
 {

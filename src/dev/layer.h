@@ -36,6 +36,7 @@ void layer_close_lower(struct layer_dev *l);
 
 int layer_queue_create(struct dev *dev, unsigned depth, size_t child_size, struct dev_queue **out);
 void layer_queue_destroy(struct dev_queue *q);
+int layer_set_event(struct dev_queue *q, int fd);
 void layer_reap(struct dev_queue *q, unsigned min, u64 deadline_ns);
 
 /*

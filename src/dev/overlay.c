@@ -78,6 +78,7 @@ static const struct dev_ops overlay_ops = {
 	.queue_destroy = layer_queue_destroy,
 	.submit = overlay_submit,
 	.reap = layer_reap,
+	.set_event = layer_set_event,
 	.close = overlay_close,
 };
 

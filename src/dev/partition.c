@@ -42,6 +42,7 @@ static const struct dev_ops partition_ops = {
 	.queue_destroy = layer_queue_destroy,
 	.submit = partition_submit,
 	.reap = layer_reap,
+	.set_event = layer_set_event,
 	.close = partition_close,
 };
 

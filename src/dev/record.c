@@ -160,6 +160,7 @@ static const struct dev_ops record_ops = {
 	.queue_destroy = layer_queue_destroy,
 	.submit = record_submit,
 	.reap = layer_reap,
+	.set_event = layer_set_event,
 	.close = record_close,
 };
 

@@ -1,5 +1,6 @@
 /* Attributes: chmod, chown, times, flags, and what reading and writing do to them. */
 #include "base/err.h"
+#include "fs/file_direct.h"
 #include "fs/fs_priv.h"
 #include "os/assert.h"
 
@@ -97,6 +98,11 @@ static bool atime_due(struct inode *i, struct os_time now)
 		      now.sec - i->f.atime.sec >= RELATIME_SECONDS;
 	os_mutex_unlock(&i->raw_lock);
 	return due;
+}
+
+bool file_access_due(struct inode *i)
+{
+	return atime_due(i, os_clock_wall_coarse());
 }
 
 /* Best effort: a read does not fail because its access time can't be stored. */

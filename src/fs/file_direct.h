@@ -47,6 +47,9 @@ bool file_direct_end_blocks(const struct file_direct *f);
 /* The result; the transfer is not counted any more. */
 ssize_t file_direct_end(struct file_direct *f);
 
+/* Would a read change the access time? The blocking call does that, the start does not. */
+bool file_access_due(struct inode *i);
+
 /* From begin to end, for callers that wait. */
 ssize_t file_direct_read(struct file_direct *f);
 /* *pos is where it went (append). What can't be done directly goes through the cache (IO-47). */

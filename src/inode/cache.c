@@ -4,6 +4,7 @@
  */
 #include "base/err.h"
 #include "base/mutant.h"
+#include "inode/dio.h"
 #include "inode/xattr_priv.h"
 #include "os/mem.h"
 
@@ -27,6 +28,7 @@ struct icache {
 	u32 unused_max; /* per shard */
 	const struct iofile_ops *io_ops;
 	struct xattr_cache *xattrs;
+	struct dio_reapers reapers;
 	struct icache_shard shard[SHARDS];
 };
 
@@ -52,6 +54,8 @@ int icache_create(struct volume *v, const struct icache_params *params)
 		os_free(c);
 		return err;
 	}
+	os_rwsem_init(&c->reapers.lock, RANK_INVALIDATE, "direct I/O reapers");
+	list_init(&c->reapers.list);
 	c->unused_max = div_up(params->max_unused ? params->max_unused : UNUSED_MAX, SHARDS);
 	for (unsigned k = 0; k < SHARDS; k++) {
 		os_mutex_init(&c->shard[k].lock, RANK_CACHE, "inode cache");
@@ -69,6 +73,7 @@ void icache_destroy(struct volume *v)
 	ASSERT(left == 0);
 	(void)left;
 	xattr_cache_destroy(v->inodes->xattrs);
+	os_rwsem_fini(&v->inodes->reapers.lock);
 	os_free(v->inodes);
 	v->inodes = NULL;
 }
@@ -81,6 +86,11 @@ void icache_set_io_ops(struct volume *v, const struct iofile_ops *ops)
 const struct iofile_ops *icache_io_ops(struct volume *v)
 {
 	return v->inodes->io_ops;
+}
+
+struct dio_reapers *icache_reapers(struct volume *v)
+{
+	return &v->inodes->reapers;
 }
 
 struct xattr_cache *icache_xattrs(struct volume *v)
@@ -409,6 +419,7 @@ void icache_barrier(struct volume *v)
 			for (u64 at = 0; (i = next_in_use(s, b, at)) != NULL;) {
 				at = i->ino;
 				os_rwsem_lock(&i->lock);
+				inode_dio_wait(i);
 				os_rwsem_unlock(&i->lock);
 				inode_put(i);
 			}

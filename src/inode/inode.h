@@ -83,7 +83,7 @@ bool inode_hold_unless_freeing(
 void inode_put(struct inode *i); /* may start handles: call with no handle and no lock held */
 /* Drops unreferenced inodes (all of them at unmount). Returns how many remain referenced. */
 u32 icache_shrink(struct volume *v, u32 keep);
-/* Every operation that took an inode lock before has ended. No lock held. */
+/* Every operation that took an inode lock before has ended, direct I/O too. No lock held. */
 void icache_barrier(struct volume *v);
 
 struct inode_new {

@@ -35,6 +35,11 @@ extern const struct filemap_ops inode_map_ops;
 int icache_insert(struct inode *i);
 void icache_forget_new(struct inode *i);
 const struct iofile_ops *icache_io_ops(struct volume *v);
+struct dio_reapers {
+	struct os_rwsem lock; /* rank INVALIDATE; shared while one of them reaps */
+	struct list list;     /* dio_reaper.node; lock */
+};
+struct dio_reapers *icache_reapers(struct volume *v);
 struct xattr_cache *icache_xattrs(struct volume *v);
 
 /* xattr_cache.c */

@@ -1,0 +1,66 @@
+/*
+ * Inside a queue of requests.
+ *
+ * A request stands in one place at a time: idle; with a worker; in flight at
+ * the device; ended there (its end still to be run); done (to be reaped). The
+ * end of what was in flight runs in whoever reaped it, if it can't block, else
+ * in a worker of `ends`: these never wait for a request of `works`, which may
+ * wait for them.
+ *
+ * Locks: lock -> (those of the file system) -> dev_lock -> done_lock.
+ */
+#ifndef API_QUEUE_PRIV_H
+#define API_QUEUE_PRIV_H
+
+#include "api/api_priv.h"
+#include "inode/dio.h"
+#include "os/thread.h"
+
+#define OP_IOVECS 4
+
+struct queue_op {
+	struct file_direct direct; /* first: complete() converts back */
+	struct uext4_queue *queue;
+	struct uext4_request req;
+	struct api_rw rw;
+	struct iovec iov[OP_IOVECS];
+	struct iovec *iov_heap; /* NULL when iov is enough */
+	struct os_work work;
+	struct list node; /* of the place where it stands */
+	s64 result;
+};
+
+struct uext4_queue {
+	struct uext4_fs *fs;
+	struct os_mutex lock; /* rank MOUNT: callers of submit and reap, one after the other */
+	struct list idle;     /* lock */
+	unsigned in_use;      /* lock; requests taken and not reaped */
+	bool closing;	      /* atomic */
+
+	struct direct_batch batch; /* first requests for the device; lock */
+	struct os_mutex dev_lock;  /* rank CACHE */
+	struct dev_queue *dev;	   /* dev_lock */
+	struct list ended;	   /* dev_lock */
+	struct dio_reaper reaper;
+
+	struct os_mutex done_lock; /* rank LEAF */
+	struct os_cond done_cond;
+	struct list done; /* done_lock */
+	int event;	  /* done_lock; -1 = nobody asked for it */
+	unsigned working; /* atomic; requests with workers */
+
+	struct os_workqueue *works, *ends;
+	struct queue_op op[];
+};
+
+/* queue_op.c: one request. */
+/* Takes op to wherever it goes; the batch is submitted by the caller. */
+void queue_op_start(struct queue_op *op);
+void queue_op_release(struct queue_op *op); /* drops what it holds */
+/* op leaves the device: runs its end here or in a worker. */
+void queue_op_ended(struct queue_op *op);
+
+/* queue.c */
+void queue_op_done(struct queue_op *op, s64 result);
+
+#endif
