@@ -11,6 +11,13 @@ struct bfile {
 	const char *name;
 };
 
+struct bqueue {
+	struct uext4_queue *queue;
+	struct uext4_request *requests;
+	struct uext4_completion *done;
+	const char *name;
+};
+
 static void check(struct target *t, const char *path, int err)
 {
 	if (err < 0)
@@ -73,6 +80,58 @@ static void lib_preallocate(struct bfile *f, u64 size)
 		die(f->name, "fallocate", -err);
 }
 
+static struct bqueue *lib_queue_open(struct target *t, unsigned depth)
+{
+	struct uext4_queue_options opt = {.size = sizeof(opt), .depth = depth};
+	struct bqueue *q = malloc(sizeof(*q));
+
+	q->name = t->name;
+	q->requests = calloc(depth, sizeof(*q->requests));
+	q->done = calloc(depth, sizeof(*q->done));
+	check(t, "queue", uext4_queue_create(t->fs, &opt, &q->queue));
+	return q;
+}
+
+static void lib_submit(struct bqueue *q, const struct bio *ios, unsigned n)
+{
+	int r;
+
+	for (unsigned k = 0; k < n; k++)
+		q->requests[k] =
+			(struct uext4_request){.op = ios[k].write ? UEXT4_OP_WRITE : UEXT4_OP_READ,
+				.file = ios[k].file->file,
+				.offset = ios[k].off,
+				.buf = ios[k].buf,
+				.len = ios[k].len,
+				.user_data = (u64)ios[k].len << 32 | ios[k].slot};
+	r = uext4_queue_submit(q->queue, q->requests, n);
+	if (r != (int)n)
+		die(q->name, "submit", r < 0 ? -r : EIO);
+}
+
+static unsigned lib_reap(struct bqueue *q, u32 *slots, unsigned max)
+{
+	int n = uext4_queue_reap(q->queue, q->done, max, 1, -1);
+
+	if (n < 1)
+		die(q->name, "reap", n < 0 ? -n : EIO);
+	for (int k = 0; k < n; k++) {
+		if (q->done[k].result != (int64_t)(q->done[k].user_data >> 32))
+			die(q->name, "a request",
+				q->done[k].result < 0 ? (int)-q->done[k].result : EIO);
+		slots[k] = (u32)q->done[k].user_data;
+	}
+	return (unsigned)n;
+}
+
+static void lib_queue_close(struct bqueue *q)
+{
+	uext4_queue_destroy(q->queue);
+	free(q->requests);
+	free(q->done);
+	free(q);
+}
+
 static void lib_mkdir(struct target *t, const char *path)
 {
 	check(t, path, uext4_mkdirat(t->fs, NULL, path, 0755, NULL));
@@ -125,6 +184,10 @@ const struct backend backend_lib = {
 	.fsync = lib_fsync,
 	.truncate = lib_truncate,
 	.preallocate = lib_preallocate,
+	.queue_open = lib_queue_open,
+	.submit = lib_submit,
+	.reap = lib_reap,
+	.queue_close = lib_queue_close,
 	.mkdir = lib_mkdir,
 	.rmdir = lib_rmdir,
 	.unlink = lib_unlink,

@@ -80,8 +80,6 @@ bool row_fits(const struct row *r, const struct target *t)
 
 	if (r->kind == ROW_MOUNT)
 		return t->kind->has_names && !posix;
-	if (r->kind == ROW_IO && !t->kind->backend->submit)
-		return false;
 	if (r->kind == ROW_STREAM || r->kind == ROW_IO)
 		return t->kind->has_names || r->state == STATE_WRITTEN;
 	return t->kind->has_names;
