@@ -39,7 +39,8 @@ static const struct option_spec specs[] = {
 	{"group", IGNORED, 0, NULL},
 	{"_netdev", IGNORED, 0, NULL},
 	{"nofail", IGNORED, 0, NULL},
-	{"delalloc", IGNORED, 0, NULL},
+	{"delalloc", CLEARED, AT(fs.nodelalloc), NULL},
+	{"nodelalloc", FLAG, AT(fs.nodelalloc), NULL},
 	{"nolazytime", IGNORED, 0, NULL},
 	{"default_permissions", IGNORED, 0, NULL},
 	{"diratime", CLEARED, AT(fs.nodiratime), NULL},
@@ -115,7 +116,6 @@ static const struct option_spec specs[] = {
 	{"fscontext", PASSED_VALUE, 0, NULL},
 	{"defcontext", PASSED_VALUE, 0, NULL},
 	{"rootcontext", PASSED_VALUE, 0, NULL},
-	{"nodelalloc", REFUSED, 0, "allocation is always delayed"},
 	{"lazytime", REFUSED, 0, "times are always written"},
 	{"remount", REFUSED, 0, "unmount and mount again"},
 };

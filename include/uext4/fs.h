@@ -68,6 +68,8 @@ struct uext4_options {
 	 * Without a journal only uext4_trim does.
 	 */
 	bool discard;
+	bool nodelalloc; /* file blocks get their place when they are written to, not at writeback
+			  */
 };
 
 /*

@@ -92,6 +92,8 @@ void uext4_file_close(struct uext4_file *file)
 {
 	if (!file || atomic_sub(&file->refs, 1) > 0)
 		return;
+	if (api_writes(file->flags))
+		file_closed(file->inode);
 	inode_put(file->inode);
 	os_free((void *)file->cred.groups);
 	os_free(file);

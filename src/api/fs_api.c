@@ -47,6 +47,7 @@ static struct fs_options options_for_mount(const struct uext4_options *o, struct
 		.grpid = o->grpid,
 		.nodiratime = o->nodiratime,
 		.discard = o->discard,
+		.nodelalloc = o->nodelalloc,
 		.errors = (enum fs_errors)o->errors,
 		.atime = (enum fs_atime)o->atime,
 		.superblock = o->superblock,

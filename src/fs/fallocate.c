@@ -47,24 +47,6 @@ int space_op_grow(struct handle *h, const struct space_op *op, u64 done_to)
 	return err ? err : file_grow(h, i, size);
 }
 
-int space_op_disk_size(struct handle *h, struct inode *i, u64 to)
-{
-	bool raise;
-
-	to = min_of(to, inode_size(i));
-	os_mutex_lock(&i->raw_lock);
-	raise = to > i->disk_size;
-	if (raise) {
-		atomic_store_rel(&i->disk_size, to);
-		i->f.size = to;
-	}
-	os_mutex_unlock(&i->raw_lock);
-	if (!raise)
-		return 0;
-	atomic_store_rel(&i->datasync_tid, handle_tid(h));
-	return inode_dirty(h, i);
-}
-
 /* One transaction: what one allocation gives, and the size over it. */
 static int allocate_step(const struct space_op *op, struct mapping *m, u32 len)
 {
@@ -175,7 +157,7 @@ static int fallocate_locked(struct inode *i, const struct cred *cred, int mode, 
 	err = file_modified(i, cred);
 	if (err)
 		return err;
-	i->map.alloc_flags = cred && cred->privileged ? SPACE_ROOT : 0;
+	atomic_store_relaxed(&i->map.alloc_flags, cred && cred->privileged ? SPACE_ROOT : 0);
 	return run(&op, mode);
 }
 

@@ -26,9 +26,6 @@ int space_op_grow(struct handle *h, const struct space_op *op, u64 done_to);
 int space_op_settle(struct inode *i, u64 start, u64 end);
 /* A hole at lblk becomes unwritten blocks; *lblk moves behind what was looked at. */
 int space_op_allocate(const struct space_op *op, lblk_t *lblk, lblk_t end);
-/* Raises the size on disk to what is visible below `to`: the data that would have is dropped
- * (IO-31). */
-int space_op_disk_size(struct handle *h, struct inode *i, u64 to);
 
 /* zero.c */
 int punch_hole(const struct space_op *op);

@@ -223,7 +223,8 @@ static int write_prepare(struct file_direct *f)
 	if (f->alone)
 		inode_dio_wait(i); /* IO-41, IO-42 */
 	if (f->exclusive)
-		i->map.alloc_flags = f->flags.cred && f->flags.cred->privileged ? SPACE_ROOT : 0;
+		atomic_store_relaxed(&i->map.alloc_flags,
+			f->flags.cred && f->flags.cred->privileged ? SPACE_ROOT : 0);
 	if (f->d.pos > inode_size(i))
 		err = file_zero_eof_tail(i, inode_size(i));
 	if (!err && f->nowait)

@@ -35,6 +35,17 @@ static void io_unlock_fill(struct iofile *io)
 	os_rwsem_unlock_shared(&inode_of_io(io)->invalidate_lock);
 }
 
+/* IO-59: the bytes are in the cache, and the folio's lock keeps writeback from it until the size is
+ * there. */
+static void io_grow(struct iofile *io, u64 end)
+{
+	struct inode *i = inode_of_io(io);
+
+	ASSERT(os_rwsem_held(&i->lock));
+	if (i->map.extents && end > inode_size(i))
+		inode_set_size(i, end);
+}
+
 const struct iofile_ops file_io_ops = {
 	.read = &file_read_ops,
 	.write = &file_write_ops,
@@ -45,6 +56,11 @@ const struct iofile_ops file_io_ops = {
 	.put = io_put,
 	.lock_fill = io_lock_fill,
 	.unlock_fill = io_unlock_fill,
+	.grow = io_grow,
+	.writeback_open = file_writeback_open,
+	.writeback_close = file_writeback_close,
+	.writeback_retry = file_writeback_retry,
+	.written = file_written,
 };
 
 static u64 iov_bytes(const struct iovec *iov, unsigned count)
@@ -166,6 +182,14 @@ int file_sync(struct inode *i, bool data_only)
 	if (!meta_err && !flushed && !(atomic_load_relaxed(&v->flags) & VOLUME_NO_BARRIER))
 		meta_err = dev_flush(v->dev);
 	return err ? err : meta_err;
+}
+
+/* IO-85: programs that rewrite a file in place, and do not sync it, expect no empty one after a
+ * crash. */
+void file_closed(struct inode *i)
+{
+	if (atomic_and(&i->state, ~(u32)INODE_EMPTIED) & INODE_EMPTIED)
+		(void)iofile_write_range(&i->io, 0, UINT64_MAX, false);
 }
 
 /*

@@ -2,10 +2,14 @@
  * The iomap ops tables of regular files: what a read and a buffered write
  * need to know of the file map.
  *
- * A buffered write allocates in a handle that begin() opens and end() closes
- * (i->write_handle; the inode lock is exclusive). New blocks are written ones,
- * ordered before the commit (JB-20); found unwritten blocks become written in
- * the same handle and count as new (IO-66).
+ * In an extent file a buffered write opens no handle while it copies: a hole
+ * is made delayed, or unwritten where space is short or by option; found
+ * unwritten blocks count as new (IO-66). The size that readers see grows with
+ * the bytes; the rest is writeback's (file_writeback.c).
+ *
+ * An indirect file has no unwritten blocks. The write allocates in a handle
+ * that begin() opens and end() closes (i->write_handle; the inode lock is
+ * exclusive): written blocks, ordered before the commit (JB-20).
  */
 #include "base/err.h"
 #include "base/trace.h"
@@ -60,64 +64,99 @@ int file_lookup_begin(struct iofile *io, u64 pos, u64 len, u32 request, struct i
 
 const struct iomap_ops file_read_ops = {.begin = file_lookup_begin};
 
-/* IO-62: after a shutdown no data goes out any more. */
-static int writeback_begin(struct iofile *io, u64 pos, u64 len, u32 request, struct iomap *map)
-{
-	int err = volume_check(inode_of_io(io)->volume);
-
-	return err ? err : file_lookup_begin(io, pos, len, request, map);
-}
-
-const struct iomap_ops file_writeback_ops = {.begin = writeback_begin};
-
 static bool extends(const struct inode *i, u64 pos, u64 len)
 {
 	return pos + len > inode_size(i);
 }
 
-static int write_map(struct handle *h, struct inode *i, u64 pos, u64 len, struct mapping *m)
-{
-	int err = map_create(h, &i->map, block_at(i, pos), blocks_in(i, pos, len), 0, m);
-
-	if (err || m->state != MAP_UNWRITTEN)
-		return err;
-	err = map_convert_written(h, &i->map, m->lblk, m->len);
-	m->state = MAP_WRITTEN;
-	m->fresh = true;
-	m->cookie = atomic_load_acq(&i->map.cookie);
-	return err;
-}
-
 static u32 write_credits(const struct inode *i, u32 blocks)
 {
-	return map_create_credits(&i->map, blocks) + map_convert_credits(&i->map, blocks) +
-	       FILE_GROW_CREDITS + ORPHAN_CREDITS;
+	return map_create_credits(&i->map, blocks) + FILE_GROW_CREDITS + ORPHAN_CREDITS;
 }
 
-static int write_begin_handle(struct inode *i, u64 pos, u64 len, struct iomap *map)
+/* Opens i->write_handle with blocks at pos allocated in it, trying anew where a commit frees some.
+ */
+static int write_allocate(struct inode *i, u64 pos, u64 len, u32 create_flags, struct mapping *m)
 {
+	u32 blocks = blocks_in(i, pos, len), credits = write_credits(i, blocks);
 	struct handle *h = &i->write_handle;
 	unsigned attempts = 0;
-	struct mapping m;
 	int err, stop_err;
 
 	do {
-		err = handle_start(
-			i->volume->journal, h, write_credits(i, blocks_in(i, pos, len)), 0);
+		err = handle_start(i->volume->journal, h, credits, 0);
 		if (err)
 			return err;
-		err = write_map(h, i, pos, len, &m);
+		err = map_create(h, &i->map, block_at(i, pos), blocks, create_flags, m);
 		if (!err)
-			break;
+			return 0;
 		stop_err = handle_stop(h);
 		if (stop_err)
 			return stop_err;
 	} while (err == -ENOSPC && space_retry(i->volume, &attempts));
+	return err;
+}
+
+static int write_begin_handle(struct inode *i, u64 pos, u64 len, struct iomap *map)
+{
+	struct mapping m;
+	int err = write_allocate(i, pos, len, 0, &m);
+
 	if (err)
 		return err;
 	iomap_from_mapping(i, &m, map);
-	map->priv = h;
+	map->priv = &i->write_handle;
 	return 0;
+}
+
+/*
+ * IO-71: promised now, placed by writeback. Near the end of space, where the tree blocks that
+ * writeback will need begin to count, the place is found at once.
+ */
+static int take_hole(struct inode *i, u64 pos, struct mapping *m)
+{
+	u32 flags = atomic_load_relaxed(&i->map.alloc_flags) & SPACE_ROOT;
+	int err = ERR(ENOSPC);
+
+	if (!volume_fs(i->volume)->options.nodelalloc && space_roomy(i->volume, m->len, flags))
+		err = inode_delay(i, m->lblk, m->len);
+	if (!err) {
+		m->state = MAP_DELAYED;
+		m->fresh = true;
+		m->cookie = atomic_load_acq(&i->map.cookie);
+	}
+	if (err != -ENOSPC)
+		return err;
+	err = write_allocate(
+		i, pos, (u64)m->len * i->volume->sb.block_size, MAP_CREATE_UNWRITTEN, m);
+	return err ? err : handle_end(&i->write_handle, 0);
+}
+
+static int extent_write_begin(struct inode *i, u64 pos, u64 len, struct iomap *map)
+{
+	struct mapping m;
+	int err = map_lookup(&i->map, block_at(i, pos), blocks_in(i, pos, len), &m);
+
+	if (!err && m.state == MAP_HOLE)
+		err = take_hole(i, pos, &m);
+	if (!err)
+		iomap_from_mapping(i, &m, map);
+	return err;
+}
+
+/* IO-33: what this write took and then did not fill is given back. */
+static int extent_write_end(struct inode *i, u64 pos, u64 tried, s64 done, const struct iomap *map)
+{
+	u64 from = done > 0 ? round_up_to(pos + (u64)done, i->volume->sb.block_size) : pos;
+	u64 end = map->offset + map->length;
+
+	if (done >= (s64)tried || !(map->flags & IOMAP_NEW))
+		return 0;
+	if (map->type == IOMAP_DELALLOC) {
+		inode_undelay(i, block_at(i, from), block_at(i, end));
+		return 0;
+	}
+	return end > inode_size(i) ? inode_truncate_blocks(i) : 0;
 }
 
 /* A plain overwrite of written blocks needs no handle at all. */
@@ -131,6 +170,8 @@ static int write_begin(struct iofile *io, u64 pos, u64 len, u32 request, struct 
 	len = min_of(len, WRITE_BYTES_MAX);
 	if (request & IOMAP_ZERO)
 		return file_lookup_begin(io, pos, len, request, map);
+	if (i->map.extents)
+		return extent_write_begin(i, pos, len, map);
 	if (!extends(i, pos, len)) {
 		err = map_lookup(&i->map, block_at(i, pos), blocks_in(i, pos, len), &m);
 		if (err)
@@ -181,6 +222,10 @@ static int write_end(struct iofile *io, u64 pos, u64 len, s64 done, u32 request,
 	int err = 0;
 
 	TRACE("write_end", i->ino, pos);
+	if (request & IOMAP_ZERO)
+		return 0;
+	if (i->map.extents)
+		return extent_write_end(i, pos, tried, done, map);
 	if (!h)
 		return 0;
 	if (done <= 0)

@@ -23,24 +23,53 @@ static int large_file_mark(struct handle *h, struct volume *v)
 	return buf_dirty(h, v->super_buf);
 }
 
-/* After a change of sizes in h: the datasync commit must carry it (IO-24, IO-89). */
-static int sizes_changed(struct handle *h, struct inode *i)
-{
-	atomic_store_relaxed(
-		&i->map.size_blocks_hint, div_up(inode_size(i), i->volume->sb.block_size));
-	atomic_store_rel(&i->datasync_tid, handle_tid(h));
-	return inode_dirty(h, i);
-}
-
-static int sizes_set(struct handle *h, struct inode *i, u64 size)
+/* The inode record with its new size; the datasync commit must carry it (IO-24, IO-89). */
+static int size_dirty(struct handle *h, struct inode *i, u64 size)
 {
 	int err = size > INT32_MAX ? large_file_mark(h, i->volume) : 0;
 
 	if (err)
 		return err;
-	inode_set_size(i, size);
-	inode_set_disk_size(i, size);
-	return sizes_changed(h, i);
+	atomic_store_relaxed(&i->map.size_blocks_hint, div_up(size, i->volume->sb.block_size));
+	atomic_store_rel(&i->datasync_tid, handle_tid(h));
+	return inode_dirty(h, i);
+}
+
+/*
+ * A size on disk that moves lets bytes be seen: what the cache holds for the blocks that the old
+ * end on disk, or either visible end, cut goes out before h commits, zeros behind the end among it
+ * (IO-79).
+ */
+static int order_between(struct handle *h, struct inode *i, u64 size)
+{
+	u32 bs = i->volume->sb.block_size;
+	u64 hi = min_of(inode_size(i), size), lo = min_of(inode_disk_size(i), hi);
+
+	lo = round_down_to(lo, bs);
+	hi = round_up_to(hi, bs);
+	return lo < hi ? journal_order_data(h, &i->ordered, lo, hi) : 0;
+}
+
+static int sizes_set(struct handle *h, struct inode *i, u64 size)
+{
+	int err = order_between(h, i, size);
+
+	if (err)
+		return err;
+	inode_set_sizes(i, size);
+	return size_dirty(h, i, size);
+}
+
+int file_raise_disk_size(struct handle *h, struct inode *i, u64 end)
+{
+	u64 old, now;
+	int err;
+
+	if (!inode_raise_disk_size(i, end, &old))
+		return 0;
+	now = inode_disk_size(i);
+	err = file_order_tail(h, i, old);
+	return err ? err : size_dirty(h, i, now);
 }
 
 int file_grow(struct handle *h, struct inode *i, u64 size)
@@ -51,16 +80,10 @@ int file_grow(struct handle *h, struct inode *i, u64 size)
 
 int file_extend(struct handle *h, struct inode *i, u64 end)
 {
-	int err = end > INT32_MAX ? large_file_mark(h, i->volume) : 0;
-	u64 old;
-
 	ASSERT(os_rwsem_held(&i->lock));
-	if (err)
-		return err;
 	if (end > inode_size(i))
 		inode_set_size(i, end);
-	(void)inode_raise_disk_size(i, end, &old);
-	return sizes_changed(h, i);
+	return file_raise_disk_size(h, i, end);
 }
 
 /*
@@ -85,15 +108,14 @@ int file_order_tail(struct handle *h, struct inode *i, u64 size)
 	return journal_order_data(h, &i->ordered, round_down_to(size, bs), round_up_to(size, bs));
 }
 
-static int resize_commit(struct inode *i, u64 size, bool shrink, u64 tail_at)
+static int resize_commit(struct inode *i, u64 size, bool shrink)
 {
 	struct handle h;
 	int err = handle_start(i->volume->journal, &h, FILE_GROW_CREDITS + ORPHAN_CREDITS, 0);
 
 	if (err)
 		return err;
-	err = file_order_tail(&h, i, tail_at);
-	if (!err && shrink)
+	if (shrink)
 		err = orphan_add(&h, i);
 	if (!err) {
 		inode_touch(i, INODE_MTIME | INODE_CTIME);
@@ -104,10 +126,15 @@ static int resize_commit(struct inode *i, u64 size, bool shrink, u64 tail_at)
 
 static int resize_grow(struct inode *i, u64 size)
 {
-	u64 old = inode_size(i);
-	int err = file_zero_eof_tail(i, old);
+	int err = file_zero_eof_tail(i, inode_size(i));
 
-	return err ? err : resize_commit(i, size, false, old);
+	return err ? err : resize_commit(i, size, false);
+}
+
+static void resize_drop(struct inode *i, u64 size)
+{
+	iofile_drop_range(&i->io, size, UINT64_MAX);
+	inode_undelay(i, (lblk_t)div_up(size, i->volume->sb.block_size), UINT32_MAX);
 }
 
 /* IO-77: data that the committing transaction promised goes out before its blocks can be freed. */
@@ -116,16 +143,17 @@ static int resize_shrink(struct inode *i, u64 size)
 	int err = 0;
 
 	if (journal_data_committing(i->volume->journal, &i->ordered))
-		err = iofile_write_range(&i->io, size, UINT64_MAX, true);
+		err = iofile_write_mapped(&i->io, size, UINT64_MAX);
 	if (!err)
 		err = file_zero_eof_tail(i, size);
 	if (err)
 		return err;
 	os_rwsem_lock(&i->invalidate_lock);
-	err = resize_commit(i, size, true, size);
+	err = resize_commit(i, size, true);
 	if (!err) {
-		iofile_drop_range(&i->io, size, UINT64_MAX);
-		inode_undelay(i, (lblk_t)div_up(size, i->volume->sb.block_size), UINT32_MAX);
+		if (size == 0)
+			atomic_or(&i->state, INODE_EMPTIED);
+		resize_drop(i, size);
 		err = inode_truncate_blocks(i);
 	}
 	os_rwsem_unlock(&i->invalidate_lock);
@@ -135,7 +163,7 @@ static int resize_shrink(struct inode *i, u64 size)
 /* IO-97: the same size still gives back blocks behind the end. */
 static int resize_equal(struct inode *i)
 {
-	int err = resize_commit(i, inode_size(i), true, 0);
+	int err = resize_commit(i, inode_size(i), true);
 
 	return err ? err : inode_truncate_blocks(i);
 }

@@ -23,7 +23,7 @@ enum fs_atime { FS_RELATIME, FS_NOATIME, FS_STRICTATIME };
 
 struct fs_options {
 	bool read_only, no_recovery, no_barrier, data_err_abort, no_acl, no_user_xattr, grpid,
-		nodiratime, discard;
+		nodiratime, discard, nodelalloc;
 	enum fs_errors errors;
 	enum fs_atime atime;
 	u64 superblock; /* backup superblock block number; 0 = primary */
@@ -48,6 +48,7 @@ struct fs {
 	struct error_record *pending_error; /* lock: error_lock */
 	struct os_workqueue *works;	    /* error recording, flusher helpers */
 	struct os_work error_work;
+	u32 sync_cursor; /* atomic: writeback errors that a sync has told */
 	struct mmp *mmp; /* NULL without the feature */
 };
 
@@ -86,6 +87,8 @@ int file_fallocate(
 	struct inode *i, const struct file_write_flags *flags, int mode, s64 offset, s64 len);
 /* Data, then the commit that covers it, then a device flush if none was issued (IO-87..90). */
 int file_sync(struct inode *i, bool data_only);
+/* An open file that could write is closed. */
+void file_closed(struct inode *i);
 s64 file_seek(struct inode *i, u64 pos, int whence);
 int file_extents(struct inode *i, u64 pos, struct mapping *out, u32 count);
 

@@ -61,14 +61,20 @@ void mmp_stop(struct fs *fs);
 void iomap_from_mapping(const struct inode *i, const struct mapping *m, struct iomap *out);
 int file_lookup_begin(struct iofile *io, u64 pos, u64 len, u32 request, struct iomap *map);
 extern const struct iomap_ops file_read_ops;
-extern const struct iomap_ops file_writeback_ops;
 extern const struct iomap_ops file_write_ops; /* needs i->write_handle: inode lock exclusive */
 
 /* file_io.c: may data be read at all; may it be written there (*pos moves to the end for appends)?
  */
 int file_data_check(const struct inode *i);
 int file_write_checks(struct inode *i, u64 *pos, u64 len, const struct file_write_flags *flags);
-/* brings data to the device before the file takes another one's name (DR-19). */
+/* file_writeback.c: see struct iofile_ops. */
+extern const struct iomap_ops file_writeback_ops;
+int file_writeback_open(struct iofile *io, struct iomap_writeback *wb);
+int file_writeback_close(struct iofile *io, struct iomap_writeback *wb);
+bool file_writeback_retry(struct iofile *io, int err, unsigned *attempts);
+int file_written(struct iofile *io, u64 pos, u64 len, int err);
+
+/* file_io.c: brings data to the device before the file takes another one's name (DR-19). */
 void file_before_replace(struct inode *i);
 
 /* file_inline.c: data that lives in the inode (read-only service, MD-26). */
@@ -83,6 +89,8 @@ int file_order_tail(struct handle *h, struct inode *i, u64 size);
 int file_grow(struct handle *h, struct inode *i, u64 size);
 /* Data up to end is on the device: raises what is lower, the visible size or the other (IO-28). */
 int file_extend(struct handle *h, struct inode *i, u64 end);
+/* Data up to end is on the device: the size on disk follows, never past the visible one (IO-25). */
+int file_raise_disk_size(struct handle *h, struct inode *i, u64 end);
 enum { FILE_GROW_CREDITS = INODE_DIRTY_CREDITS + 1 };
 
 /* attr.c */

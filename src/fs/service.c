@@ -14,14 +14,16 @@ int volume_sync(struct volume *v)
 	return err ? err : meta_err;
 }
 
-/* IO-94 */
+/* IO-94. What the flusher met since the last sync is told here, once (IO-91). */
 int fs_sync(struct fs *fs)
 {
-	int err = volume_check(&fs->volume);
+	int err = volume_check(&fs->volume), seen;
 
-	if (err)
+	if (err || !atomic_load_acq(&fs->live))
 		return err;
-	return atomic_load_acq(&fs->live) ? volume_sync(&fs->volume) : 0;
+	err = volume_sync(&fs->volume);
+	seen = page_cache_error_check(fs->volume.pages, &fs->sync_cursor);
+	return seen ? seen : err;
 }
 
 /* Without a journal a free is durable when the tables are (AL-5). */

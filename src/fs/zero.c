@@ -47,11 +47,11 @@ static int punch_commit(const struct space_op *op, struct inner in)
 	struct inode *i = op->i;
 	struct handle h;
 	int err = handle_start(i->volume->journal, &h,
-		map_remove_credits(&i->map) + INODE_DIRTY_CREDITS, map_remove_revokes(&i->map));
+		map_remove_credits(&i->map) + FILE_GROW_CREDITS, map_remove_revokes(&i->map));
 
 	if (err)
 		return err;
-	err = space_op_disk_size(&h, i, op->end);
+	err = file_raise_disk_size(&h, i, op->end); /* IO-31: the data that would have is dropped */
 	TRACE("punch", i->ino, in.from);
 	if (!err)
 		err = map_remove(&h, &i->map, in.from, in.end);
@@ -96,7 +96,7 @@ static int unwritten_commit(const struct space_op *op, const struct mapping *m)
 
 	if (err)
 		return err;
-	err = space_op_disk_size(&h, i, ((u64)m->lblk + m->len) * bs);
+	err = file_raise_disk_size(&h, i, ((u64)m->lblk + m->len) * bs);
 	if (!err)
 		err = map_convert_unwritten(&h, &i->map, m->lblk, m->len);
 	if (!err) /* it may have used the handle up */

@@ -134,7 +134,7 @@ static int delete_in(struct handle *h, struct inode *i)
 static void keep_promise(struct inode *i)
 {
 	if (journal_data_promised(i->volume->journal, &i->ordered, atomic_load_acq(&i->sync_tid)))
-		(void)iofile_write_range(&i->io, 0, UINT64_MAX, true);
+		(void)iofile_write_mapped(&i->io, 0, UINT64_MAX);
 }
 
 /* On failure the record stays on disk: the next mount finishes the work. */

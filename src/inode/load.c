@@ -42,7 +42,7 @@ static bool uses_map(const struct inode *i)
 
 static int write_ordered(struct ordered_inode *oi, u64 start, u64 end)
 {
-	return iofile_write_range(&container_of(oi, struct inode, ordered)->io, start, end, true);
+	return iofile_write_mapped(&container_of(oi, struct inode, ordered)->io, start, end);
 }
 
 void inode_ordered_init(struct inode *i)

@@ -26,7 +26,13 @@
  * not in yet. Readers wait for it before they fill, else they would take old bytes of the device
  * for the file's (IO-1); writeback does not, since the writer may be waiting for the commit.
  */
-enum { FOLIO_READING = 1, FOLIO_WRITEBACK = 2, FOLIO_GONE = 4, FOLIO_WRITING = 8 };
+enum {
+	FOLIO_READING = 1,
+	FOLIO_WRITEBACK = 2, /* being written; cleared when the file system is done with it too */
+	FOLIO_GONE = 4,
+	FOLIO_WRITING = 8,
+	FOLIO_SUBMITTED = 16, /* with WRITEBACK: not yet on the device */
+};
 
 struct folio {
 	struct iofile *io;	  /* see above */
@@ -37,8 +43,7 @@ struct folio {
 	u8 *data;
 	u64 uptodate, dirty;  /* per block; lock */
 	u32 flags;	      /* lock */
-	u32 io_pending;	      /* atomic: parts of it in flight, plus one while parts are added */
-	int io_error;	      /* atomic: first error of them */
+	int io_error;	      /* atomic: of its parts in flight */
 	bool referenced;      /* relaxed: used since the LRU looked */
 	struct os_mutex lock; /* rank PAGE */
 	struct list lru;      /* lock: LRU shard */
@@ -60,6 +65,8 @@ struct lru_shard {
 	struct list list;     /* newest at the tail */
 };
 
+struct io_writer;
+
 struct page_cache {
 	struct page_cache_params p;
 	u32 page_bytes;		       /* unit of the trees: max(block size, 4096) */
@@ -79,9 +86,11 @@ struct page_cache {
 	struct os_cond progress;	   /* with lock: a pass or a round has ended */
 	struct os_thread *flusher;
 	struct os_workqueue *readers; /* readahead */
-	struct os_mutex
-		reserve_lock; /* rank PAGE, order 0: held over a whole writeback without memory */
-	struct io_batch *reserve; /* lock: reserve_lock */
+	u32 wb_error_seq;	      /* atomic: grows with each writeback error of a file */
+	int wb_error;		      /* the last; atomic */
+	/* Held over a whole writeback without memory: rank INVALIDATE, the latter PAGE, order 0. */
+	struct os_mutex reserve_lock, mapped_reserve_lock;
+	struct io_writer *reserve, *mapped_reserve; /* lock: their lock */
 };
 
 /* tree.c; all under tree_lock. Positions in pages. */

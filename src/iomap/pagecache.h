@@ -51,14 +51,25 @@ struct page_cache_stats {
 };
 void page_cache_stats(struct page_cache *pc, struct page_cache_stats *out);
 
+/* What one round of writeback keeps open for the file system. */
+struct iomap_writeback {
+	bool open, needed; /* the file system's: something is open, must be */
+	u64 room[16];	   /* for what it opens */
+};
+
 /* What the cache needs to know of its file; registered by the fs room. */
 struct iofile_ops {
 	const struct iomap_ops *read; /* page fill and readahead: lookup only */
 	const struct iomap_ops
 		*write; /* buffered write: may open a handle in begin, closes it in end */
-	const struct iomap_ops *writeback; /* lookup, later delayed allocation */
-	u64 (*cookie)(struct iofile *io);  /* current validity cookie (IO-119) */
-	u64 (*size)(struct iofile *io);	   /* visible size, acquire (IO-59) */
+	/*
+	 * Where dirty blocks go: called with folios claimed and none locked, map.priv is the
+	 * round's struct iomap_writeback. With IOMAP_REPORT it only looks, under a folio lock, and
+	 * sets IOMAP_DIRTY where data on the device is not all that the block owes.
+	 */
+	const struct iomap_ops *writeback;
+	u64 (*cookie)(struct iofile *io); /* current validity cookie (IO-119) */
+	u64 (*size)(struct iofile *io);	  /* visible size, acquire (IO-59) */
 	/* The flusher wants to write this file: take / drop a reference. get may refuse (being
 	 * freed). */
 	bool (*get)(struct iofile *io);
@@ -66,8 +77,21 @@ struct iofile_ops {
 	/* Holds off truncate and punch while a page is mapped and read (IO-81). */
 	void (*lock_fill)(struct iofile *io);
 	void (*unlock_fill)(struct iofile *io);
-	/* After writeback of a range ended (err 0 or negative): later conversions. May be NULL. */
-	void (*written)(struct iofile *io, u64 pos, u64 len, int err);
+	/* The rest may be NULL. */
+	/* Under the folio lock: a write has brought bytes up to end into the cache (IO-26). */
+	void (*grow)(struct iofile *io, u64 end);
+	/* Around the mapping of one round: opens what allocation needs before any folio is claimed.
+	 */
+	int (*writeback_open)(struct iofile *io, struct iomap_writeback *wb);
+	int (*writeback_close)(struct iofile *io, struct iomap_writeback *wb);
+	/* Mapping failed. Nothing is held: may wait for a commit. Is another attempt worth while?
+	 */
+	bool (*writeback_retry)(struct iofile *io, int err, unsigned *attempts);
+	/*
+	 * The range is on the device, or (err) lost; its folios are still under WRITEBACK. May
+	 * start handles. Returns the error that is to be told at fsync.
+	 */
+	int (*written)(struct iofile *io, u64 pos, u64 len, int err);
 };
 
 struct folio_node;
@@ -109,6 +133,11 @@ int iofile_zero(struct iofile *io, u64 pos, u64 len, const struct iomap_ops *ops
 /* Starts (and waits for) writeback of dirty data in [start, end). Returns the first error of this
  * call. */
 int iofile_write_range(struct iofile *io, u64 start, u64 end, bool wait);
+/*
+ * Writes exactly those dirty blocks of the range that have a written place, and waits for the
+ * device only: for the commit thread, and wherever a handle may not be started.
+ */
+int iofile_write_mapped(struct iofile *io, u64 start, u64 end);
 /* Waits for writeback in flight, starts nothing. */
 int iofile_wait_range(struct iofile *io, u64 start, u64 end);
 /*
@@ -122,11 +151,15 @@ bool iofile_is_dirty(const struct iofile *io);
 /* Data to report for SEEK_DATA in unwritten or delayed space: dirty or uptodate (IO-123). */
 bool iofile_has_data(struct iofile *io, u64 start, u64 end, u64 *first);
 
-/* Error cursor per open file: sample at open; each later call reports a new error once (IO-91). */
 /* A loss that a later fsync must tell (IO-52). */
 void iofile_error_set(struct iofile *io, int err);
+/* Error cursor per open file: sample at open; each later call reports a new error once (IO-91). */
 u32 iofile_error_sample(const struct iofile *io);
 int iofile_error_check(struct iofile *io, u32 *cursor);
+
+/* The same for all files of the volume together (syncfs). */
+u32 page_cache_error_sample(const struct page_cache *pc);
+int page_cache_error_check(struct page_cache *pc, u32 *cursor);
 
 /* Writes everything dirty of the volume and waits (sync). */
 int page_cache_sync(struct page_cache *pc);

@@ -177,6 +177,8 @@ static int write_part(struct iofile *io, struct chunk *c, u64 pos, u64 end, cons
 		source_copy(s, f->data + (pos - f->pos), end - pos);
 		f->uptodate |= mask;
 		folio_set_dirty(f, mask);
+		if (io->ops->grow)
+			io->ops->grow(io, end);
 		*done = end - pos;
 	}
 	os_mutex_unlock(&f->lock);
@@ -264,7 +266,10 @@ ssize_t iofile_write(struct iofile *io, u64 pos, const struct iovec *iov, unsign
 	return pos > start ? (ssize_t)(pos - start) : n;
 }
 
-/* Zeroes [pos, end) of the one mapping m where it holds data. */
+/*
+ * Zeroes [pos, end) of the one mapping m where it holds data. ESTALE: writeback has changed it, and
+ * what was dirty over unwritten space may be data on the device by now (IO-119).
+ */
 static int zero_mapped(struct iofile *io, u64 pos, u64 end, const struct iomap *m)
 {
 	bool clean_only = m->type == IOMAP_HOLE || m->type == IOMAP_UNWRITTEN;
@@ -284,7 +289,9 @@ static int zero_mapped(struct iofile *io, u64 pos, u64 end, const struct iomap *
 		}
 		upto = min_of(end, f->pos + f->size);
 		mask = folio_mask_touched(f, pos, upto);
-		if (!clean_only)
+		if (m->cookie != io->ops->cookie(io))
+			err = -ESTALE;
+		else if (!clean_only)
 			err = prepare(f, pos, upto, m);
 		if (!err && (!clean_only || f->dirty & mask)) {
 			memset(f->data + (pos - f->pos), 0, upto - pos);
@@ -316,6 +323,8 @@ int iofile_zero(struct iofile *io, u64 pos, u64 len, const struct iomap_ops *ops
 		if (ops->end)
 			end_err = ops->end(io, pos, upto - pos, err ? err : (s64)(upto - pos),
 				IOMAP_WRITE | IOMAP_ZERO, &m);
+		if (err == -ESTALE)
+			continue;
 		if (err || end_err)
 			return err ? err : end_err;
 		pos = upto;

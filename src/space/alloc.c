@@ -175,3 +175,19 @@ bool space_may_alloc(struct volume *v, u64 blocks, u32 flags)
 		have = counter_sum(&sp->avail);
 	return have >= (s64)need;
 }
+
+static bool roomy(s64 avail, s64 free, s64 need)
+{
+	return avail - need >= (free > avail ? (free - avail) / 2 : 0);
+}
+
+bool space_roomy(struct volume *v, u64 blocks, u32 flags)
+{
+	struct space *sp = v->space;
+	s64 need = (s64)(blocks + space_floor(sp, flags));
+
+	if (roomy(counter_estimate(&sp->avail), counter_estimate(&sp->free_blocks),
+		    need + 2 * COUNTER_SLACK))
+		return true;
+	return roomy(counter_sum(&sp->avail), counter_sum(&sp->free_blocks), need);
+}

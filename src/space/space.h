@@ -106,6 +106,12 @@ void space_unclaim(struct volume *v, u64 blocks);
 /* Could `blocks` be allocated now with these flags? A hint for early errors. */
 bool space_may_alloc(struct volume *v, u64 blocks, u32 flags);
 
+/*
+ * Is more left than `blocks` and half of what was promised already? Then the tree blocks for all of
+ * that have room as well, and delaying is safe (IO-71).
+ */
+bool space_roomy(struct volume *v, u64 blocks, u32 flags);
+
 /* AL-20: may an inode's pointer refer to this range? owner: the journal inode may own its zone. */
 bool space_range_valid(struct volume *v, ino_nr owner, pblk_t pblk, u64 len);
 

@@ -1,0 +1,490 @@
+/* Delayed allocation and its writeback: space, sizes, errors, power cuts. */
+#include "disk.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "os/atomic.h"
+#include "os/thread.h"
+
+#define BYTES (12u << 20)
+#define BS 4096u
+
+static struct uext4_stat stat_of(struct uext4_file *file)
+{
+	struct uext4_stat st;
+
+	assert_int_equal(uext4_stat(uext4_file_inode(file), &st), 0);
+	return st;
+}
+
+static struct uext4_extent first_extent(struct uext4_file *file)
+{
+	struct uext4_extent e;
+
+	assert_int_equal(uext4_extents(uext4_file_inode(file), 0, &e, 1), 1);
+	return e;
+}
+
+static void make(struct disk_test *d, u64 bytes, const char *mke2fs_options)
+{
+	*d = (struct disk_test){0};
+	disk_make(d, bytes, mke2fs_options);
+	disk_up(d);
+}
+
+static void test_IO_25_disk_size_follows_data(void **state)
+{
+	struct disk_test d;
+	struct uext4_file *file;
+
+	make(&d, BYTES, "-b 4096");
+	file = disk_open(&d, "file", O_RDWR);
+	disk_write(file, 0, 10000, 1);
+	assert_int_equal(first_extent(file).state, UEXT4_EXTENT_DELAYED);
+	assert_int_equal(stat_of(file).size, 10000);
+	assert_int_equal(stat_of(file).blocks, 3 * BS / 512); /* g614, g615 */
+	disk_commit(&d);
+	uext4_file_close(file);
+	disk_power_cut(&d);
+	file = disk_open(&d, "file", O_RDWR);
+	assert_int_equal(stat_of(file).size, 0);
+	disk_write(file, 0, 10000, 2);
+	assert_int_equal(uext4_fsync(file), 0);
+	assert_int_equal(first_extent(file).state, UEXT4_EXTENT_WRITTEN);
+	assert_int_equal(stat_of(file).blocks, 3 * BS / 512);
+	/* IO-26: the end lies in a written block; its new bytes are not on the device. */
+	disk_write(file, 10000, 100, 2);
+	disk_commit(&d);
+	uext4_file_close(file);
+	disk_power_cut(&d);
+	file = disk_open(&d, "file", O_RDWR);
+	assert_int_equal(stat_of(file).size, 10000);
+	disk_expect(file, 0, 10000, 2);
+	disk_write(file, 10000, 100, 2);
+	assert_int_equal(uext4_fdatasync(file), 0);
+	uext4_file_close(file);
+	disk_power_cut(&d);
+	file = disk_open(&d, "file", O_RDWR);
+	assert_int_equal(stat_of(file).size, 10100);
+	disk_expect(file, 0, 10100, 2);
+	uext4_file_close(file);
+	disk_end(&d);
+}
+
+static void failed_first_write(const char *mke2fs_options, bool nodelalloc)
+{
+	struct disk_test d = {.options.nodelalloc = nodelalloc};
+	struct uext4_file *file;
+
+	disk_make(&d, BYTES, mke2fs_options);
+	disk_up(&d);
+	d.t.expect_errors = true;
+	file = disk_open(&d, "file", O_RDWR);
+	disk_write(file, 0, 20000, MARKED);
+	atomic_store_rel(&d.disk.fail_marked, true);
+	assert_int_equal(uext4_fsync(file), -EIO);
+	assert_int_equal(uext4_fsync(file), 0); /* IO-91 */
+	assert_int_equal(first_extent(file).state, UEXT4_EXTENT_UNWRITTEN);
+	assert_int_equal(uext4_sync(d.t.fs), -EIO); /* syncfs has a cursor of its own */
+	assert_int_equal(uext4_sync(d.t.fs), 0);
+	uext4_file_close(file);
+	disk_power_cut(&d);
+	file = disk_open(&d, "file", O_RDWR);
+	disk_expect(file, 0, stat_of(file).size, 0);
+	disk_write(file, 0, 20000, 3);
+	assert_int_equal(uext4_fsync(file), 0);
+	disk_expect(file, 0, 20000, 3);
+	uext4_file_close(file);
+	disk_end(&d);
+}
+
+static void test_IO_74_failed_first_write_shows_zeros(void **state)
+{
+	failed_first_write("-b 4096", false);
+	failed_first_write("-b 1024", true);
+	failed_first_write("-b 1024 -O ^has_journal", false);
+}
+
+/* IO-23: promised exactly once, given back exactly once. */
+static void test_IO_23_claims(void **state)
+{
+	struct disk_test d;
+	struct uext4_file *file;
+
+	make(&d, BYTES, "-b 4096");
+	file = disk_open(&d, "file", O_RDWR);
+	disk_write(file, 0, 100 * BS, 1);
+	assert_int_equal(disk_claimed(&d), 100);
+	disk_write(file, 50 * BS + 10, 100 * BS, 2); /* half of it anew */
+	assert_int_equal(disk_claimed(&d), 151);
+	assert_int_equal(uext4_ftruncate(file, 20 * BS + 1), 0);
+	assert_int_equal(disk_claimed(&d), 21);
+	assert_int_equal(stat_of(file).blocks, 21 * BS / 512);
+	assert_int_equal(uext4_fsync(file), 0);
+	assert_int_equal(disk_claimed(&d), 0);
+	disk_write(file, 0, 40 * BS, 3); /* 19 new ones */
+	assert_int_equal(disk_claimed(&d), 19);
+	assert_int_equal(uext4_unlink(d.t.root, NULL, "file"), 0);
+	assert_int_equal(disk_claimed(&d), 19);
+	uext4_file_close(file);
+	disk_end(&d);
+}
+
+/* IO-71: ENOSPC belongs to the write; what was accepted gets its place. */
+static void fill_up(struct disk_test *d, u32 seed)
+{
+	struct uext4_file *file[4];
+	struct rng rng;
+	u64 size[4] = {0};
+	char name[8];
+	unsigned full = 0;
+
+	rng_init(&rng, seed);
+	for (unsigned k = 0; k < 4; k++) {
+		snprintf(name, sizeof(name), "n%u", k);
+		file[k] = disk_open(d, name, O_RDWR);
+	}
+	while (full < 8) {
+		unsigned k = (unsigned)rng_below(&rng, 4);
+		u64 len = 1 + rng_below(&rng, 60000), gap = rng_below(&rng, 3) * 5000;
+		u8 *buf = malloc(len);
+		ssize_t n;
+
+		memset(buf, (int)(k + 1), len);
+		n = uext4_pwrite(file[k], buf, len, size[k] + gap);
+		assert_true(n > 0 || n == -ENOSPC);
+		if (n > 0)
+			size[k] += gap + (u64)n;
+		full += n != (ssize_t)len;
+		free(buf);
+	}
+	for (unsigned k = 0; k < 4; k++)
+		assert_int_equal(uext4_fsync(file[k]), 0);
+	assert_int_equal(disk_claimed(d), 0);
+	for (unsigned k = 0; k < 4; k++) {
+		u8 *buf = malloc(size[k] + 1);
+
+		assert_int_equal(uext4_pread(file[k], buf, size[k] + 1, 0), size[k]);
+		for (u64 at = 0; at < size[k]; at++)
+			assert_true(buf[at] == 0 || buf[at] == k + 1);
+		free(buf);
+		uext4_file_close(file[k]);
+		snprintf(name, sizeof(name), "n%u", k);
+		assert_int_equal(uext4_unlink(d->t.root, NULL, name), 0);
+	}
+}
+
+static void test_IO_71_no_space(void **state)
+{
+	static const char *const options[] = {"-b 1024", "-b 4096", "-b 1024 -O ^has_journal"};
+
+	for (unsigned k = 0; k < array_len(options); k++) {
+		struct disk_test d;
+
+		make(&d, 8 << 20, options[k]);
+		for (u32 seed = 0; seed < 3; seed++)
+			fill_up(&d, seed);
+		disk_end(&d);
+	}
+}
+
+/* IO-79: garbage behind the end, left by whoever wrote the image, never becomes the file's. */
+static void test_IO_79_garbage_behind_the_end(void **state)
+{
+	for (unsigned how = 0; how < 3; how++) {
+		struct disk_test d;
+		struct uext4_file *file;
+		u64 at;
+
+		make(&d, BYTES, "-b 4096");
+		file = disk_open(&d, "file", O_RDWR);
+		disk_write(file, 0, 100, 1);
+		assert_int_equal(uext4_fsync(file), 0);
+		at = first_extent(file).physical;
+		uext4_file_close(file);
+		assert_int_equal(disk_down(&d), 0);
+		memset(d.disk.bytes + at + 100, POISON, BS - 100);
+		disk_up(&d);
+		file = disk_open(&d, "file", O_RDWR);
+		if (how == 0)
+			assert_int_equal(uext4_ftruncate(file, 9000), 0);
+		else
+			disk_write(file, how == 1 ? 50000 : 300, 10, 2);
+		disk_expect(file, 100, how == 2 ? 200 : 8900, 0);
+		if (how == 0)
+			disk_commit(&d);
+		else
+			assert_int_equal(
+				iofile_write_range(&file->inode->io, BS, UINT64_MAX, true), 0);
+		disk_commit(&d);
+		uext4_file_close(file);
+		disk_power_cut(&d);
+		file = disk_open(&d, "file", O_RDWR);
+		disk_expect(file, 0, 100, 1);
+		if (stat_of(file).size > 100)
+			disk_expect(file, 100, how == 2 ? 200 : 8900, 0);
+		else
+			assert_int_equal(how, 2);
+		uext4_file_close(file);
+		disk_end(&d);
+	}
+}
+
+/* IO-85: what takes the place of an old file is not empty after a cut. */
+static void test_IO_85_replaced_files(void **state)
+{
+	struct disk_test d;
+	struct uext4_file *file;
+
+	make(&d, BYTES, "-b 4096");
+	file = disk_open(&d, "kept", O_RDWR);
+	disk_write(file, 0, 9000, 1);
+	uext4_file_close(file);
+	file = disk_open(&d, "cut", O_RDWR);
+	disk_write(file, 0, 9000, 1);
+	uext4_file_close(file);
+	assert_int_equal(uext4_sync(d.t.fs), 0);
+	file = disk_open(&d, "new", O_RDWR);
+	disk_write(file, 0, 5000, 2);
+	uext4_file_close(file);
+	assert_int_equal(uext4_rename(d.t.root, "new", d.t.root, "kept", NULL, 0), 0);
+	file = disk_open(&d, "cut", O_RDWR | O_TRUNC);
+	disk_write(file, 0, 5000, 2);
+	uext4_file_close(file);
+	disk_commit(&d);
+	disk_power_cut(&d);
+	for (unsigned k = 0; k < 2; k++) {
+		file = disk_open(&d, k ? "kept" : "cut", O_RDWR);
+		assert_int_equal(stat_of(file).size, 5000);
+		disk_expect(file, 0, 5000, 2);
+		uext4_file_close(file);
+	}
+	disk_end(&d);
+}
+
+static u64 commits(struct disk_test *d)
+{
+	struct journal_stats s;
+
+	journal_stats(d->t.v->journal, &s);
+	return s.commits;
+}
+
+/* IO-89: new times alone are no reason to commit; a size, or a block's first bytes, are. */
+static void test_IO_89_fdatasync(void **state)
+{
+	struct disk_test d;
+	struct uext4_file *file;
+	struct uext4_stat first, st;
+	u64 before;
+
+	make(&d, BYTES, "-b 4096");
+	file = disk_open(&d, "file", O_RDWR);
+	disk_write(file, 0, 3 * BS, 1);
+	assert_int_equal(uext4_fdatasync(file), 0);
+	before = commits(&d);
+	first = stat_of(file);
+	do { /* the coarse clock must have moved */
+		disk_write(file, BS, BS, 2);
+		st = stat_of(file);
+	} while (st.mtime.tv_sec == first.mtime.tv_sec && st.mtime.tv_nsec == first.mtime.tv_nsec);
+	assert_int_equal(uext4_fdatasync(file), 0);
+	assert_int_equal(commits(&d), before);
+	assert_int_equal(uext4_fsync(file), 0);
+	assert_int_equal(commits(&d), before + 1);
+	disk_write(file, 3 * BS, 1, 2);
+	assert_int_equal(uext4_fdatasync(file), 0);
+	assert_int_equal(commits(&d), before + 2);
+	uext4_file_close(file);
+	disk_power_cut(&d);
+	file = disk_open(&d, "file", O_RDWR);
+	assert_int_equal(stat_of(file).size, 3 * BS + 1);
+	disk_expect(file, BS, BS, 2);
+	uext4_file_close(file);
+	disk_end(&d);
+}
+
+/* --- a cut at every write of the device --- */
+
+struct history {
+	u64 synced; /* bytes that an fsync has covered */
+};
+
+/* File k holds bytes k+1 wherever it holds any; big is never cut, small shrinks and grows. */
+static void scenario(struct disk_test *d, struct history *h)
+{
+	struct uext4_file *big = disk_open(d, "big", O_RDWR),
+			  *small = disk_open(d, "small", O_RDWR);
+
+	for (unsigned k = 0; k < 6; k++) {
+		disk_write(big, k * 30011, 30011, 1);
+		disk_write(small, k * 7001 + 3000, 500, 2);
+		if (k % 2)
+			assert_int_equal(uext4_ftruncate(small, k * 2000 + 700), 0);
+		if (k == 2)
+			disk_write(big, 1000, 50000, 1);
+		if (k % 3 == 1)
+			assert_int_equal(uext4_fsync(big), 0);
+		if (k % 3 == 1 && !(d->disk.cut_after && d->disk.writes > d->disk.cut_after))
+			h->synced = (k + 1) * 30011;
+		if (k == 3)
+			disk_commit(d);
+	}
+	uext4_file_close(big);
+	uext4_file_close(small);
+}
+
+static void only(struct disk_test *d, const char *name, u8 value, u64 whole)
+{
+	struct uext4_file *file;
+	u64 size;
+	u8 *buf;
+
+	if (dt_lookup(d->t.root, name, NULL) != 0) {
+		assert_int_equal(whole, 0);
+		return;
+	}
+	file = disk_open(d, name, O_RDWR);
+	size = stat_of(file).size;
+	assert_true(size >= whole);
+	buf = malloc(size + 1);
+	assert_int_equal(uext4_pread(file, buf, size, 0), size);
+	for (u64 k = 0; k < size; k++)
+		if (buf[k] != value && (buf[k] != 0 || k < whole))
+			fail_msg("%s: byte %llu of %llu is %02x", name, (unsigned long long)k,
+				(unsigned long long)size, buf[k]);
+	free(buf);
+	uext4_file_close(file);
+}
+
+static void cut_everywhere(const char *mke2fs_options, bool nodelalloc)
+{
+	struct disk_test d = {.options.nodelalloc = nodelalloc};
+	u8 *start = malloc(BYTES);
+	bool more = true;
+
+	disk_make(&d, BYTES, mke2fs_options);
+	memcpy(start, d.disk.bytes, BYTES);
+	for (u64 n = 1; more; n++) {
+		struct history h = {0};
+
+		memcpy(d.disk.bytes, start, BYTES);
+		d.disk.writes = 0;
+		d.disk.cut_after = n;
+		disk_up(&d);
+		scenario(&d, &h);
+		more = atomic_load_acq(&d.disk.writes) > n;
+		disk_power_cut(&d);
+		only(&d, "big", 1, h.synced);
+		only(&d, "small", 2, 0);
+		assert_int_equal(disk_down(&d), 0);
+	}
+	disk_up(&d);
+	disk_end(&d);
+	free(start);
+}
+
+static void test_IO_74_cut_at_every_write(void **state)
+{
+	cut_everywhere("-b 1024", false);
+	cut_everywhere("-b 4096", true);
+}
+
+/* --- everything at once --- */
+
+struct storm {
+	struct disk_test d;
+	bool stop; /* atomic */
+};
+
+static void storm_writer(void *arg)
+{
+	struct storm *s = arg;
+	struct uext4_file *file;
+	struct rng rng;
+	char name[16];
+	u64 size = 0;
+
+	rng_init(&rng, os_thread_self());
+	snprintf(name, sizeof(name), "w%u", os_thread_self());
+	file = disk_open(&s->d, name, O_RDWR);
+	for (unsigned k = 0; k < 150; k++) {
+		u64 pos = rng_below(&rng, 200000), len = 1 + rng_below(&rng, 20000);
+
+		if (k % 7 == 3) {
+			assert_int_equal(uext4_ftruncate(file, pos), 0);
+			size = pos;
+		} else {
+			disk_write(file, pos, len, 5);
+			size = max_of(size, pos + len);
+		}
+		if (k % 5 == 0)
+			assert_int_equal(uext4_fsync(file), 0);
+	}
+	assert_int_equal(stat_of(file).size, size);
+	uext4_file_close(file);
+}
+
+static void storm_syncer(void *arg)
+{
+	struct storm *s = arg;
+
+	while (!atomic_load_acq(&s->stop)) {
+		assert_int_equal(uext4_sync(s->d.t.fs), 0);
+		disk_commit(&s->d);
+	}
+}
+
+/* IO-134: commits, conversions and throttled writers, in a small log and a small cache. */
+static void test_IO_134_writeback_against_commit(void **state)
+{
+	struct storm s = {.d.options.cache_bytes = 2 << 20};
+	struct os_thread *writer[3], *syncer;
+
+	disk_make(&s.d, 16 << 20, "-b 1024 -J size=1");
+	disk_up(&s.d);
+	assert_int_equal(os_thread_create(&syncer, "syncer", storm_syncer, &s), 0);
+	for (unsigned k = 0; k < 3; k++)
+		assert_int_equal(os_thread_create(&writer[k], "writer", storm_writer, &s), 0);
+	for (unsigned k = 0; k < 3; k++)
+		os_thread_join(writer[k]);
+	atomic_store_rel(&s.stop, true);
+	os_thread_join(syncer);
+	disk_end(&s.d);
+}
+
+/* IO-9, AL: what was written in order lies in order. */
+static void test_IO_9_sequential_write_is_contiguous(void **state)
+{
+	struct disk_test d;
+	struct uext4_file *file;
+	struct uext4_extent e[8];
+
+	make(&d, 24 << 20, "-b 4096");
+	file = disk_open(&d, "file", O_RDWR);
+	for (u64 pos = 0; pos < 10 << 20; pos += BS)
+		disk_write(file, pos, BS, 1);
+	assert_int_equal(uext4_fsync(file), 0);
+	assert_int_equal(uext4_extents(uext4_file_inode(file), 0, e, 8), 1);
+	uext4_file_close(file);
+	disk_end(&d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_IO_25_disk_size_follows_data),
+		cmocka_unit_test(test_IO_74_failed_first_write_shows_zeros),
+		cmocka_unit_test(test_IO_23_claims),
+		cmocka_unit_test(test_IO_71_no_space),
+		cmocka_unit_test(test_IO_79_garbage_behind_the_end),
+		cmocka_unit_test(test_IO_85_replaced_files),
+		cmocka_unit_test(test_IO_89_fdatasync),
+		cmocka_unit_test(test_IO_74_cut_at_every_write),
+		cmocka_unit_test(test_IO_134_writeback_against_commit),
+		cmocka_unit_test(test_IO_9_sequential_write_is_contiguous),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
