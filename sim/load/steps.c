@@ -1,0 +1,370 @@
+/* What each step does, and the table of them. */
+#include "sim/load/steps.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <linux/fs.h>
+
+struct spot {
+	struct ref dir;
+	const char *name;
+};
+
+/* The directory of a place, and the name in it. */
+static bool spot_open(struct player *p, const char *place, struct spot *out)
+{
+	const char *slash = strchr(place, '/');
+	char dir[NAME_LEN + 1];
+	struct ref root;
+
+	if (!player_root(p, &root))
+		return false;
+	if (!slash) {
+		*out = (struct spot){root, place};
+		return true;
+	}
+	snprintf(dir, sizeof(dir), "%.*s", (int)(slash - place), place);
+	out->name = slash + 1;
+	if (call_lookup(p, &root, dir, &out->dir)) {
+		ref_put(&root);
+		return false;
+	}
+	ref_put(&root);
+	if (S_ISDIR(out->dir.mode))
+		return true;
+	ref_put(&out->dir);
+	return false;
+}
+
+static bool file_open(struct player *p, const char *place, struct ref *out)
+{
+	struct spot s;
+	bool found;
+
+	if (strcmp(place, "/") == 0)
+		return player_root(p, out);
+	if (!spot_open(p, place, &s))
+		return false;
+	found = call_lookup(p, &s.dir, s.name, out) == 0;
+	ref_put(&s.dir);
+	return found;
+}
+
+static bool regular_open(struct player *p, const char *place, struct ref *out)
+{
+	if (!file_open(p, place, out))
+		return false;
+	if (S_ISREG(out->mode))
+		return true;
+	ref_put(out);
+	return false;
+}
+
+static void make(struct player *p, const struct step *s, u16 mode)
+{
+	struct ref made = {0};
+	struct spot at;
+
+	if (!spot_open(p, s->at, &at))
+		return;
+	call_create(p, &at.dir, at.name, mode, &made);
+	ref_put(&made);
+	ref_put(&at.dir);
+}
+
+static void step_create(struct player *p, const struct step *s)
+{
+	make(p, s, S_IFREG | 0644);
+}
+
+static void step_mkdir(struct player *p, const struct step *s)
+{
+	make(p, s, S_IFDIR | 0755);
+}
+
+static void step_symlink(struct player *p, const struct step *s)
+{
+	make(p, s, S_IFLNK | 0777);
+}
+
+static void step_mkfifo(struct player *p, const struct step *s)
+{
+	make(p, s, S_IFIFO | 0600);
+}
+
+/* The file stays open, and may be written, without a name. */
+static void hold(struct player *p, struct ref *file)
+{
+	struct ref *h = &p->held[rng_below(&p->rng, array_len(p->held))];
+
+	ref_put(h);
+	*h = *file;
+}
+
+static void step_tmpfile(struct player *p, const struct step *s)
+{
+	struct ref made = {0};
+	struct spot at;
+
+	if (!spot_open(p, s->at, &at))
+		return;
+	if (call_tmpfile(p, &at.dir, &made) == 0) {
+		call_write(p, &made, s->offset, s->len, 0);
+		if (s->flags)
+			call_link(p, &made, &at.dir, at.name);
+		hold(p, &made);
+	}
+	ref_put(&at.dir);
+}
+
+static void step_link(struct player *p, const struct step *s)
+{
+	struct ref file;
+	struct spot to;
+
+	if (!file_open(p, s->at, &file))
+		return;
+	if (spot_open(p, s->to, &to)) {
+		call_link(p, &file, &to.dir, to.name);
+		ref_put(&to.dir);
+	}
+	ref_put(&file);
+}
+
+static void step_unlink(struct player *p, const struct step *s)
+{
+	struct spot at;
+
+	if (!spot_open(p, s->at, &at))
+		return;
+	call_unlink(p, &at.dir, at.name, false);
+	ref_put(&at.dir);
+}
+
+static void step_rmdir(struct player *p, const struct step *s)
+{
+	struct spot at;
+
+	if (!spot_open(p, s->at, &at))
+		return;
+	call_unlink(p, &at.dir, at.name, true);
+	ref_put(&at.dir);
+}
+
+static void step_rename(struct player *p, const struct step *s)
+{
+	struct spot at, to;
+
+	if (!spot_open(p, s->at, &at))
+		return;
+	if (spot_open(p, s->to, &to)) {
+		call_rename(p, &at.dir, at.name, &to.dir, to.name, s->flags);
+		ref_put(&to.dir);
+	}
+	ref_put(&at.dir);
+}
+
+static void step_write(struct player *p, const struct step *s)
+{
+	struct ref file;
+
+	if (!regular_open(p, s->at, &file))
+		return;
+	call_write(p, &file, s->offset, s->len, s->flags);
+	ref_put(&file);
+}
+
+static void step_truncate(struct player *p, const struct step *s)
+{
+	struct ref file;
+
+	if (!regular_open(p, s->at, &file))
+		return;
+	call_truncate(p, &file, s->len);
+	ref_put(&file);
+}
+
+static void step_read(struct player *p, const struct step *s)
+{
+	struct ref file;
+
+	if (!regular_open(p, s->at, &file))
+		return;
+	call_read(p, &file, s->offset, s->len);
+	ref_put(&file);
+}
+
+static void step_chmod(struct player *p, const struct step *s)
+{
+	struct ref file;
+
+	if (!file_open(p, s->at, &file))
+		return;
+	if (!S_ISLNK(file.mode))
+		call_chmod(p, &file, 0600 | (s->offset & 077));
+	ref_put(&file);
+}
+
+static bool takes_attributes(const struct ref *file)
+{
+	return S_ISREG(file->mode) || S_ISDIR(file->mode);
+}
+
+static void step_setxattr(struct player *p, const struct step *s)
+{
+	struct ref file;
+
+	if (!file_open(p, s->at, &file))
+		return;
+	if (takes_attributes(&file))
+		call_setxattr(p, &file, (u16)(1 + s->offset % 120));
+	ref_put(&file);
+}
+
+static void step_removexattr(struct player *p, const struct step *s)
+{
+	struct ref file;
+
+	if (!file_open(p, s->at, &file))
+		return;
+	if (takes_attributes(&file))
+		call_setxattr(p, &file, 0);
+	ref_put(&file);
+}
+
+static void step_stat(struct player *p, const struct step *s)
+{
+	struct ref file;
+
+	if (!file_open(p, s->at, &file))
+		return;
+	call_stat(p, &file);
+	if (takes_attributes(&file))
+		call_getxattr(p, &file);
+	ref_put(&file);
+}
+
+static void sync_file(struct player *p, const struct step *s, enum op_kind kind)
+{
+	struct ref file;
+
+	if (!file_open(p, s->at, &file))
+		return;
+	call_sync(p, &file, kind);
+	ref_put(&file);
+}
+
+static void step_fsync(struct player *p, const struct step *s)
+{
+	sync_file(p, s, OP_FSYNC);
+}
+
+static void step_fdatasync(struct player *p, const struct step *s)
+{
+	sync_file(p, s, OP_FDATASYNC);
+}
+
+static void step_sync(struct player *p, const struct step *s)
+{
+	call_sync(p, NULL, OP_SYNC);
+}
+
+/* Opens a file for the steps on held files, and removes its name. */
+static void step_orphan(struct player *p, const struct step *s)
+{
+	struct ref file;
+	struct spot at;
+
+	if (!regular_open(p, s->at, &file))
+		return;
+	if (spot_open(p, s->at, &at)) {
+		call_unlink(p, &at.dir, at.name, false);
+		ref_put(&at.dir);
+	}
+	hold(p, &file);
+}
+
+static void step_held(struct player *p, const struct step *s)
+{
+	struct ref *h = &p->held[rng_below(&p->rng, array_len(p->held))];
+
+	if (!h->inode)
+		return;
+	switch (s->len % 4) {
+	case 0:
+		ref_put(h);
+		return;
+	case 1:
+		call_truncate(p, h, s->offset);
+		return;
+	case 2:
+		call_read(p, h, 0, s->len);
+		return;
+	default:
+		call_write(p, h, s->offset, s->len, 0);
+	}
+}
+
+const struct step_type step_types[] = {
+	/* name, function, weight, uses, flags */
+	{"create", step_create, 18, USES_AT, 0},
+	{"mkdir", step_mkdir, 5, USES_AT, 0},
+	{"symlink", step_symlink, 3, USES_AT, 0},
+	{"mkfifo", step_mkfifo, 1, USES_AT, 0},
+	{"tmpfile", step_tmpfile, 3, USES_AT | USES_RANGE, 1},
+	{"link", step_link, 6, USES_AT | USES_TO, 0},
+	{"unlink", step_unlink, 10, USES_AT, 0},
+	{"rmdir", step_rmdir, 3, USES_AT, 0},
+	{"rename", step_rename, 12, USES_AT | USES_TO, RENAME_NOREPLACE | RENAME_EXCHANGE},
+	{"write", step_write, 24, USES_AT | USES_RANGE, OP_APPEND | OP_DSYNC},
+	{"truncate", step_truncate, 8, USES_AT | USES_SIZE, 0},
+	{"read", step_read, 8, USES_AT | USES_RANGE, 0},
+	{"chmod", step_chmod, 3, USES_AT | USES_RANGE, 0},
+	{"setxattr", step_setxattr, 5, USES_AT | USES_RANGE, 0},
+	{"removexattr", step_removexattr, 2, USES_AT, 0},
+	{"stat", step_stat, 4, USES_AT, 0},
+	{"fsync", step_fsync, 6, USES_AT, 0},
+	{"fdatasync", step_fdatasync, 4, USES_AT, 0},
+	{"sync", step_sync, 2, 0, 0},
+	{"orphan", step_orphan, 4, USES_AT, 0},
+	{"held", step_held, 4, USES_RANGE, 0},
+};
+const unsigned step_type_count = array_len(step_types);
+
+static const struct step_type *type_of(const struct step *s)
+{
+	for (unsigned k = 0; k < step_type_count; k++)
+		if (strcmp(step_types[k].name, s->type) == 0)
+			return &step_types[k];
+	return NULL;
+}
+
+void player_step(struct player *p, const struct step *s)
+{
+	type_of(s)->run(p, s);
+}
+
+void step_print(const struct step *s, char *out, size_t size)
+{
+	unsigned uses = type_of(s)->uses;
+	size_t n = (size_t)snprintf(out, size, "%s", s->type);
+
+	if (uses & USES_AT)
+		n += (size_t)snprintf(out + n, size - n, " %s", s->at);
+	if (uses & USES_TO)
+		n += (size_t)snprintf(out + n, size - n, " %s", s->to);
+	if (uses & USES_RANGE)
+		n += (size_t)snprintf(out + n, size - n, " %" PRIu64, s->offset);
+	if (uses & (USES_RANGE | USES_SIZE))
+		n += (size_t)snprintf(out + n, size - n, " %" PRIu64, s->len);
+	if (s->flags)
+		snprintf(out + n, size - n, " flags %u", s->flags);
+}
+
+void player_end(struct player *p)
+{
+	for (unsigned k = 0; k < array_len(p->held); k++)
+		ref_put(&p->held[k]);
+}
