@@ -27,6 +27,7 @@ static void usage(FILE *to)
 	      "  states=N     crash states per run, about; 0: all (60)\n"
 	      "  deeper=N     one state of N loses power again in recovery; 0: none (20)\n"
 	      "  state=NAME   only this crash state\n"
+	      "  verbose=1    list all calls\n"
 	      "  export=DIR   every=N   every Nth state goes to a file in DIR\n"
 	      "Stops at the first failure with the command that repeats it.\n",
 		to);
@@ -64,6 +65,8 @@ static bool option(struct request *r, const char *arg)
 		r->seconds = strtod(value, NULL);
 	else if (strncmp(arg, "length=", 7) == 0)
 		r->config.length = (unsigned)atoi(value);
+	else if (strcmp(arg, "verbose=1") == 0)
+		r->config.verbose = true;
 	else if (strncmp(arg, "state=", 6) == 0)
 		r->config.state = value;
 	else if (strncmp(arg, "export=", 7) == 0)

@@ -78,13 +78,16 @@ static void fail_body(struct world *w, void *arg)
 	arm(w, t);
 	player_step(&p, t->step);
 	disarm(w, t);
-	if (t->kind == FAIL_MEMORY || !t->hits)
+	if (t->kind == FAIL_MEMORY || !t->hits) {
 		world_settle(w);
-	player_end(&p);
-	if (t->kind == FAIL_MEMORY || !t->hits)
+		player_end(&p);
 		world_unmount(w);
-	else
+	} else {
+		if (!oracle_digest(w->oracle))
+			world_fail(w, NULL, 0);
+		player_end(&p);
 		world_abandon(w);
+	}
 	t->run->explore_from = sim_disk_position(w->disk);
 }
 

@@ -54,6 +54,8 @@ bool load_run(struct load_run *r, struct load_stats *stats, struct load_failure 
 
 	world_create(&p.world, r->base, sim_choose);
 	ok = sim_run(&config, play_body, &p, &report) == 0;
+	if (r->config->verbose)
+		oracle_print(p.world.oracle);
 	stats->runs++;
 	stats->steps += report.steps;
 	stats->preemptions += report.switches;

@@ -147,7 +147,7 @@ int call_chmod(struct player *p, const struct ref *file, u16 mode)
 
 int call_setxattr(struct player *p, const struct ref *file, u16 version)
 {
-	char value[XATTR_SIZE_MAX];
+	char value[XATTR_VALUE_MAX];
 	u32 len = xattr_value(version, value);
 	struct op *op =
 		begin(p, (struct op){.kind = OP_SETXATTR, .node = file->node, .xattr = version});
@@ -171,7 +171,7 @@ void call_stat(struct player *p, struct ref *file)
 void call_getxattr(struct player *p, const struct ref *file)
 {
 	struct op *op = begin(p, (struct op){.kind = OP_GETXATTR, .node = file->node});
-	char value[XATTR_SIZE_MAX + 1], legal[XATTR_SIZE_MAX];
+	char value[XATTR_VALUE_MAX + 1], legal[XATTR_VALUE_MAX];
 	ssize_t n = uext4_getxattr(file->inode, NULL, "user.v", value, sizeof(value));
 
 	if (n > 0) {

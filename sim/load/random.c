@@ -6,6 +6,8 @@
 #include "sim/load/load.h"
 #include "sim/load/steps.h"
 
+#include "os/thread.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,17 +31,19 @@ static struct scene scenes[] = {
 		.rounds = 5,
 		.names = 5,
 		.file_max = 20000},
-	{.base = {.name = "few", .kib = 2048, .mke2fs = "-b 1024 -N 256 -J size=1 -O " MODERN},
+	{.base = {.name = "few", .kib = 2112, .mke2fs = "-b 1024 -N 256 -J size=1 -O " MODERN},
 		.threads = 2,
 		.rounds = 8,
 		.names = 2,
 		.file_max = 6000},
-	{.base = {.name = "full", .kib = 1344, .mke2fs = "-b 1024 -N 256 -m 0 -J size=1 -O " PLAIN},
+	{.base = {.name = "full",
+		 .kib = 2112,
+		 .mke2fs = "-b 1024 -N 3200 -m 0 -J size=1 -O " PLAIN},
 		.threads = 3,
 		.rounds = 6,
 		.names = 5,
 		.file_max = 60000},
-	{.base = {.name = "inodes", .kib = 2048, .mke2fs = "-b 1024 -N 24 -J size=1 -O " MODERN},
+	{.base = {.name = "inodes", .kib = 2112, .mke2fs = "-b 1024 -N 24 -J size=1 -O " MODERN},
 		.threads = 3,
 		.rounds = 6,
 		.names = 12,
@@ -50,7 +54,7 @@ static struct scene scenes[] = {
 		.names = 40,
 		.file_max = 3000,
 		.long_names = true},
-	{.base = {.name = "4k", .kib = 8192, .mke2fs = "-b 4096 -N 256 -J size=4 -O " MODERN},
+	{.base = {.name = "4k", .kib = 8640, .mke2fs = "-b 4096 -N 256 -J size=4 -O " MODERN},
 		.threads = 4,
 		.rounds = 4,
 		.names = 5,

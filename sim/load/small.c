@@ -5,10 +5,10 @@
 
 static struct base bases[] = {
 	{.name = "1k",
-		.kib = 2048,
+		.kib = 2112,
 		.mke2fs = "-b 1024 -N 48 -J size=1 -O metadata_csum,orphan_file"},
 	{.name = "nocsum",
-		.kib = 2048,
+		.kib = 2112,
 		.mke2fs = "-b 1024 -N 48 -J size=1 -O ^metadata_csum,^64bit,^orphan_file"},
 };
 

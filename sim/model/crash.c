@@ -67,27 +67,33 @@ static unsigned likeness(const struct tree *a, const struct tree *b)
 	return 2 * n + (a->entries == b->entries);
 }
 
+static size_t explain_loss(struct oracle *o, const struct op *lost, u64 cut)
+{
+	return (size_t)snprintf(o->why, WHY_SIZE,
+		"synced, but gone: %s of \"%s\" in %u (file %u), ended at position %" PRIu64
+		", cut at %" PRIu64 ". ",
+		op_name(lost->kind), o->names.text[lost->name], lost->dir, lost->node, lost->end_at,
+		cut);
+}
+
+/* Against the state that is most like it of those that the cut allows. */
 static void explain(struct oracle *o, const struct walk *w, u64 cut, u64 hash)
 {
-	const struct passage *best = NULL;
-	size_t n;
+	const struct passage *best = o->order.passages[0];
+	size_t n = 0;
 
 	for (size_t k = 0; k < o->order.count; k++) {
 		const struct passage *p = o->order.passages[k];
-		const struct op *lost = p->hash == hash ? missing_op(o, p, cut) : NULL;
+		const struct op *lost = missing_op(o, p, cut);
 
-		if (lost) {
-			snprintf(o->why, WHY_SIZE,
-				"synced, but gone: %s of \"%s\" in %u (file %u), begun at "
-				"position %" PRIu64 ", cut at %" PRIu64,
-				op_name(lost->kind), o->names.text[lost->name], lost->dir,
-				lost->node, lost->begin_at, cut);
-			return;
-		}
-		if (!best || likeness(&w->tree, &p->tree) >= likeness(&w->tree, &best->tree))
+		if (p->hash == hash && lost)
+			n = explain_loss(o, lost, cut);
+		if (!lost && p->earliest_at <= cut &&
+			likeness(&w->tree, &p->tree) >= likeness(&w->tree, &best->tree))
 			best = p;
 	}
-	n = (size_t)snprintf(o->why, WHY_SIZE, "the tree is no state between operations: ");
+	if (!n)
+		n = (size_t)snprintf(o->why, WHY_SIZE, "the tree is no state between operations. ");
 	tree_difference(&w->tree, &best->tree, &o->names, o->why + n, WHY_SIZE - n);
 }
 

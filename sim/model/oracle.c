@@ -92,7 +92,7 @@ struct oracle *oracle_copy(const struct oracle *from)
 		content_promise(&o->content[k], o->time, 0);
 	}
 	order_init(&o->order, &order->passages[order->now[0].passage]->tree, &o->names);
-	o->order.passages[0]->layer = o->time;
+	o->order.time = o->order.passages[0]->layer = o->time;
 	return o;
 }
 
@@ -257,23 +257,29 @@ static void explain_now(struct oracle *o, const struct walk *w)
 		WHY_SIZE - n);
 }
 
+bool oracle_digest(struct oracle *o)
+{
+	unsigned count = o->op_count - o->settled;
+	const struct op *bad;
+
+	if (order_extend(&o->order, o->ops + o->settled, count, &bad)) {
+		o->settled = o->op_count;
+		return true;
+	}
+	snprintf(o->why, WHY_SIZE,
+		"thread %u: %s of \"%s\" in %u gave %" PRId64 " (file %u), which no order explains",
+		bad->thread, op_name(bad->kind), o->names.text[bad->name], bad->dir, bad->result,
+		bad->node);
+	return false;
+}
+
 bool oracle_settle(struct oracle *o, struct uext4_fs *fs)
 {
 	static struct walk w;
 	struct content_view v = {.begin = o->time + 1};
-	const struct op *bad;
 	size_t ways;
 
-	if (!order_extend(&o->order, o->ops + o->settled, o->op_count - o->settled, &bad)) {
-		snprintf(o->why, WHY_SIZE,
-			"thread %u: %s of \"%s\" in %u gave %" PRId64
-			" (file %u), which no order explains",
-			bad->thread, op_name(bad->kind), o->names.text[bad->name], bad->dir,
-			bad->result, bad->node);
-		return false;
-	}
-	o->settled = o->op_count;
-	if (!walk_read(&w, o, fs))
+	if (!oracle_digest(o) || !walk_read(&w, o, fs))
 		return false;
 	ways = o->order.now_count;
 	if (!order_settle(&o->order, tree_hash(&w.tree, &o->names))) {
@@ -286,4 +292,20 @@ bool oracle_settle(struct oracle *o, struct uext4_fs *fs)
 			return false;
 	sizes_seen(o, &w);
 	return true;
+}
+
+void oracle_print(const struct oracle *o)
+{
+	for (unsigned k = 0; k < o->op_count; k++) {
+		const struct op *op = o->ops[k];
+		bool named = op->kind <= OP_RENAME && op->kind != OP_TMPFILE;
+
+		printf("#%u thread %u, time %u-%u, position %" PRIu64 "-%" PRIu64
+		       ": %s file %u dir %u \"%.40s\" to %u \"%.40s\" at %" PRIu64 "+%" PRIu64
+		       " flags %x mode %o links %u xattr %u gave %" PRId64 "\n",
+			k, op->thread, op->begin, op->end, op->begin_at, op->end_at,
+			op_name(op->kind), op->node, op->dir, named ? o->names.text[op->name] : "",
+			op->to_dir, op->kind == OP_RENAME ? o->names.text[op->to_name] : "",
+			op->offset, op->len, op->flags, op->mode, op->links, op->xattr, op->result);
+	}
 }

@@ -57,12 +57,14 @@ void oracle_end(struct oracle *o, struct op *op, s64 result);
 
 /* The data that a read gave; op is the read, not yet ended. */
 bool oracle_read(struct oracle *o, struct op *op, const u8 *data, s64 got);
-/* While nothing runs: takes the operations since the last time, and compares all that is there. */
+/* While nothing runs: takes the operations since the last time; and compares all that is there. */
+bool oracle_digest(struct oracle *o);
 bool oracle_settle(struct oracle *o, struct uext4_fs *fs);
 /* Whether the recovered file system may be what a cut at this position left. */
 bool oracle_crash(struct oracle *o, struct uext4_fs *fs, u64 position);
 /* Positions with the same number allow the same. */
 u64 oracle_promise(const struct oracle *o, u64 position);
-void oracle_print(const struct oracle *o, void (*line)(const char *text));
+/* All operations, one a line. */
+void oracle_print(const struct oracle *o);
 
 #endif

@@ -10,7 +10,7 @@
 struct extension {
 	struct order *o;
 	struct op *pending[THREADS_MAX];
-	u32 time, ending; /* the last end, the one under way */
+	u32 ending; /* time: of the end under way */
 };
 
 static u64 full_hash(const struct tree *t, u64 hash)
@@ -120,7 +120,7 @@ static void extend_by(struct extension *x, size_t at, unsigned thread)
 	if (now_has(o, p.full_hash, early))
 		return;
 	p.early = early;
-	p.layer = x->time;
+	p.layer = o->time;
 	p.found = x->ending;
 	if (p.earliest_at < op->begin_at)
 		p.earliest_at = op->begin_at;
@@ -145,7 +145,7 @@ static bool end_op(struct extension *x, const struct op *op)
 		}
 	o->now_count = kept;
 	x->pending[op->thread] = NULL;
-	x->time = op->end;
+	o->time = op->end;
 	return kept > 0;
 }
 

@@ -30,6 +30,7 @@ struct order {
 		u32 passage, early;
 	} now[512]; /* the states that the tree may be in */
 	size_t now_count;
+	u32 time; /* of the last end */
 	const struct names *names;
 };
 

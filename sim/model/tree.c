@@ -189,12 +189,14 @@ static int rename_check(const struct tree *t, const struct op *o, u16 moved, u16
 {
 	bool swap = o->flags & RENAME_EXCHANGE;
 
+	if (victim == NODE_NONE && swap)
+		return -ENOENT;
+	if (victim != NODE_NONE && o->flags & RENAME_NOREPLACE)
+		return -EEXIST;
 	if (is_dir(t, moved) && is_within(t, o->to_dir, moved))
 		return -EINVAL;
 	if (victim == NODE_NONE)
-		return swap ? -ENOENT : 0;
-	if (o->flags & RENAME_NOREPLACE)
-		return -EEXIST;
+		return 0;
 	if (is_dir(t, victim) && is_within(t, o->dir, victim))
 		return swap ? -EINVAL : -ENOTEMPTY;
 	if (swap || victim == moved)
@@ -331,7 +333,7 @@ u64 tree_hash(const struct tree *t, const struct names *names)
 
 u32 xattr_value(u16 version, char *out)
 {
-	static const u32 lens[] = {XATTR_SIZE_MAX, 8, 40, 300};
+	static const u32 lens[] = {XATTR_VALUE_MAX, 8, 40, 300};
 	u32 len = lens[version % 4];
 
 	memset(out, version, len);

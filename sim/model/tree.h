@@ -56,6 +56,6 @@ u16 tree_node_of(const struct tree *t, u16 dir, u16 name);
 /* What attribute version v and symlink n hold; both return the length. */
 u32 xattr_value(u16 version, char *out);
 u32 symlink_target(u16 node, char *out);
-enum { XATTR_SIZE_MAX = 700, TARGET_SIZE_MAX = 100 };
+enum { XATTR_VALUE_MAX = 700, TARGET_SIZE_MAX = 100 };
 
 #endif

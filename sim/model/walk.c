@@ -86,7 +86,7 @@ static bool read_data(struct walk *w, struct uext4_inode *i, struct found_file *
 
 static bool read_xattr(struct walk *w, struct uext4_inode *i, const char *path, u16 *version)
 {
-	char value[XATTR_SIZE_MAX + 1], legal[XATTR_SIZE_MAX];
+	char value[XATTR_VALUE_MAX + 1], legal[XATTR_VALUE_MAX];
 	ssize_t n = uext4_getxattr(i, NULL, "user.v", value, sizeof(value));
 	u32 len;
 

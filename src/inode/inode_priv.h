@@ -28,6 +28,7 @@ void inode_setup_new(struct inode *i);
 void inode_ordered_init(struct inode *i);
 void acl_cache_drop(struct inode *i); /* acl.c */
 extern const struct buf_type inode_table_type;
+int inode_take_number(struct handle *h, struct inode *i, const struct inode_alloc_request *req);
 extern const struct filemap_ops inode_map_ops;
 
 /* cache.c */

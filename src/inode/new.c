@@ -81,7 +81,7 @@ u32 inode_new_credits(const struct inode *parent)
 }
 
 static int number_new(
-	struct handle *h, struct inode *parent, const struct inode_new *req, ino_nr *ino)
+	struct handle *h, struct inode *parent, const struct inode_new *req, struct inode *i)
 {
 	struct inode_alloc_request ar = {.parent = parent->ino,
 		.parent_top = parent->ino == EXT4_ROOT_INO || parent->f.flags & EXT4_TOPDIR_FL,
@@ -89,7 +89,7 @@ static int number_new(
 		.name_hash = req->name_hash,
 		.flags = req->cred->privileged ? SPACE_ROOT : 0};
 
-	return space_inode_alloc(h, parent->volume, &ar, ino);
+	return inode_take_number(h, i, &ar);
 }
 
 static int finish(
@@ -122,7 +122,7 @@ int inode_new(
 		return ERR(ENOMEM);
 	err = device_set(i, req);
 	if (!err)
-		err = number_new(h, parent, req, &i->ino);
+		err = number_new(h, parent, req, i);
 	if (err) {
 		inode_free_memory(i);
 		return err;
@@ -134,6 +134,7 @@ int inode_new(
 	atomic_store_rel(&i->datasync_tid, handle_tid(h)); /* a file that isn't there has no data */
 	err = icache_insert(i);
 	if (err) {
+		(void)space_inode_free(h, i->volume, i->ino, S_ISDIR(req->mode));
 		inode_teardown(i);
 		inode_free_memory(i);
 		return err;

@@ -72,6 +72,28 @@ int inode_dirty(struct handle *h, struct inode *i)
 	return err;
 }
 
+/*
+ * A number for a new inode, and its table block in this transaction: once the number is taken
+ * nothing may keep the inode from being written.
+ */
+int inode_take_number(struct handle *h, struct inode *i, const struct inode_alloc_request *req)
+{
+	struct buf *b;
+	void *raw;
+	int err = space_inode_alloc(h, i->volume, req, &i->ino);
+
+	if (err)
+		return err;
+	err = inode_raw(i, &b, &raw);
+	if (!err) {
+		err = buf_write_access(h, b);
+		buf_put(b);
+	}
+	if (err)
+		(void)space_inode_free(h, i->volume, i->ino, req->dir);
+	return err;
+}
+
 static struct inode *inode_of_map(struct filemap *fm)
 {
 	return container_of(fm, struct inode, map);

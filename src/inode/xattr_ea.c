@@ -345,7 +345,7 @@ int xattr_ea_create(
 	if (!ea)
 		return ERR(ENOMEM);
 	atomic_or(&ea->state, INODE_EA | INODE_BLANK);
-	err = space_inode_alloc(h, i->volume, &req, &ea->ino);
+	err = inode_take_number(h, ea, &req);
 	if (err) {
 		inode_free_memory(ea);
 		return err;
