@@ -44,6 +44,12 @@ crash-long: build/build.ninja
 	@BUILD_DIR=$(CURDIR)/build tests/crash/test_kernel_to_us --count $$(($(COUNT) / 10)) --seed $(or $(SEED),2)
 	@BUILD_DIR=$(CURDIR)/build tests/crash/test_kill --count $(COUNT) --seed $(or $(SEED),2)
 
+# Workloads under the simulator for SECONDS; stops at the first failure with the command that repeats it.
+SECONDS = 600
+sim-long: build/build.ninja
+	@ninja -C build uext4-sim
+	@tools/sim-long build/uext4-sim $(SECONDS) $(SEED)
+
 rules:
 	tools/rules-table > docs/RULES.md
 
@@ -68,4 +74,4 @@ clean:
 
 # First the packages, then all else; ninja works in parallel by itself.
 .NOTPARALLEL:
-.PHONY: all test fuzz crash-long test-quick check-style deps rules install demo bench bench-full clean
+.PHONY: all test fuzz crash-long sim-long test-quick check-style deps rules install demo bench bench-full clean

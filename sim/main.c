@@ -1,4 +1,5 @@
 /* uext4-sim: workloads under the simulator; see usage() and docs/SIMULATION.md. */
+#include "base/mutant.h"
 #include "sim/load/load.h"
 
 #include <stdio.h>
@@ -28,6 +29,8 @@ static void usage(FILE *to)
 	      "  deeper=N     one state of N loses power again in recovery; 0: none (20)\n"
 	      "  state=NAME   only this crash state\n"
 	      "  verbose=1    list all calls\n"
+	      "  mutant=NAME  with that planted bug\n"
+	      "  lie=1        with an oracle that believes something wrong\n"
 	      "  export=DIR   every=N   every Nth state goes to a file in DIR\n"
 	      "Stops at the first failure with the command that repeats it.\n",
 		to);
@@ -39,6 +42,17 @@ static double now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+#define MUTANT_NAME(name, rule, what) [MUTANT_##name] = #name,
+static const char *const mutant_names[MUTANT_COUNT] = {MUTANT_LIST(MUTANT_NAME)};
+
+static bool mutant_choose(const char *name)
+{
+	for (unsigned k = 1; k < MUTANT_COUNT; k++)
+		if (strcmp(mutant_names[k], name) == 0)
+			mutant_active = (enum mutant)k;
+	return mutant_active != MUTANT_NONE;
 }
 
 static bool option(struct request *r, const char *arg)
@@ -65,6 +79,10 @@ static bool option(struct request *r, const char *arg)
 		r->seconds = strtod(value, NULL);
 	else if (strncmp(arg, "length=", 7) == 0)
 		r->config.length = (unsigned)atoi(value);
+	else if (strncmp(arg, "mutant=", 7) == 0)
+		return mutant_choose(value);
+	else if (strcmp(arg, "lie=1") == 0)
+		r->config.lie = true;
 	else if (strcmp(arg, "verbose=1") == 0)
 		r->config.verbose = true;
 	else if (strncmp(arg, "state=", 6) == 0)
@@ -110,8 +128,11 @@ static void print_failure(const struct request *r, u64 number, const struct load
 		(unsigned long long)r->config.seed, (unsigned long long)number);
 	if (r->load == &load_ace)
 		printf(" length=%u", r->config.length);
-	printf(" states=%llu deeper=%llu%s%s\n", (unsigned long long)r->config.states,
-		(unsigned long long)r->config.deeper_every, f->state[0] ? " state=" : "", f->state);
+	if (mutant_active)
+		printf(" mutant=%s", mutant_names[mutant_active]);
+	printf(" states=%llu deeper=%llu%s%s%s\n", (unsigned long long)r->config.states,
+		(unsigned long long)r->config.deeper_every, r->config.lie ? " lie=1" : "",
+		f->state[0] ? " state=" : "", f->state);
 }
 
 int main(int argc, char **argv)

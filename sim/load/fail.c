@@ -86,6 +86,7 @@ static void fail_body(struct world *w, void *arg)
 		if (!oracle_digest(w->oracle))
 			world_fail(w, NULL, 0);
 		player_end(&p);
+		w->has_errors = true;
 		world_abandon(w);
 	}
 	t->run->explore_from = sim_disk_position(w->disk);

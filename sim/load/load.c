@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct play {
 	struct load_run *run;
@@ -19,8 +20,12 @@ static void play_body(void *arg)
 static bool explore_run(struct play *p, struct load_stats *stats, struct load_failure *failure)
 {
 	const struct load_config *c = p->run->config;
-	struct explore_fs look = {.look = world_look, .promise = world_promise, .arg = &p->world};
+	struct explore_fs look = {.look = world_look,
+		.promise = world_promise,
+		.arg = &p->world,
+		.no_check = p->world.has_errors};
 	struct explore_state failed = {0};
+	char dir[400];
 	struct explore_config config = {
 		.ops = &explore_fs_ops,
 		.arg = &look,
@@ -31,11 +36,17 @@ static bool explore_run(struct play *p, struct load_stats *stats, struct load_fa
 		.deeper_budget = 4,
 		.states = explore_fs_states(p->run->seed),
 		.export_every = c->export_every,
-		.export_dir = c->export_dir,
+		.export_dir = dir,
 	};
 	const struct sim_history *history = sim_disk_history(p->world.disk);
-	int err = c->state ? explore_replay(history, &config, c->state, &failed, NULL)
-			   : explore(history, &config, &stats->explored, &failed);
+	int err;
+
+	snprintf(dir, sizeof(dir), "%s/%llu", c->export_dir ? c->export_dir : ".",
+		(unsigned long long)p->run->seed);
+	if (c->export_every)
+		mkdir(dir, 0755);
+	err = c->state ? explore_replay(history, &config, c->state, &failed, NULL)
+		       : explore(history, &config, &stats->explored, &failed);
 
 	if (!err)
 		return true;
@@ -54,6 +65,8 @@ bool load_run(struct load_run *r, struct load_stats *stats, struct load_failure 
 
 	world_create(&p.world, r->base, sim_choose);
 	ok = sim_run(&config, play_body, &p, &report) == 0;
+	if (r->config->lie)
+		oracle_lie(p.world.oracle);
 	if (r->config->verbose)
 		oracle_print(p.world.oracle);
 	stats->runs++;

@@ -12,7 +12,8 @@ struct load_config {
 	const char *export_dir;
 	const char *state; /* only this crash state */
 	unsigned length;   /* of an ACE sequence */
-	bool verbose;
+	bool verbose;	   /* list the calls */
+	bool lie;	   /* a change of the oracle's record: what is right must fail */
 };
 
 struct load_stats {

@@ -30,6 +30,7 @@ struct world {
 	struct oracle *oracle;
 	struct dev *fault; /* the mount's device, when faults are to come */
 	bool with_faults;
+	bool has_errors; /* recorded in the superblock: e2fsck has to come first */
 	char error[512]; /* the first error message of the file system */
 };
 

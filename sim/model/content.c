@@ -1,6 +1,7 @@
 /* The legal bytes and sizes of one file. */
 #include "sim/model/content.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,6 +85,19 @@ static bool has_failed(const struct change *g)
 	return g->op && g->op->end && g->op->result < 0;
 }
 
+/*
+ * What failed is not there, except: a write of which only the sync failed, or that went past the
+ * cache; and a truncation, whose blocks are freed after its size is set.
+ */
+static bool is_gone(const struct change *g)
+{
+	s64 r = has_failed(g) ? g->op->result : 0;
+
+	if (g->kind == CHANGE_TRUNCATE)
+		return r && r != -EIO && r != -EROFS && r != -ENOMEM;
+	return r && !(g->op->flags & (OP_DSYNC | OP_DIRECT) && (r == -EIO || r == -EROFS));
+}
+
 static u32 promised_before(const struct content *c, u64 cut)
 {
 	u32 time = 0;
@@ -108,10 +122,10 @@ static struct content_view view_of(const struct content *c, const struct content
 static bool is_possible(const struct change *g, const struct content_view *v)
 {
 	if (!v->crash)
-		return !has_failed(g) || g->op->end > v->begin;
+		return !is_gone(g) || g->op->end > v->begin;
 	if (!g->op)
 		return true;
-	return g->op->begin_at <= v->cut && (!has_failed(g) || g->op->end_at > v->cut);
+	return g->op->begin_at <= v->cut && (!is_gone(g) || g->op->end_at > v->cut);
 }
 
 static bool is_there(const struct change *g, const struct content_view *v)

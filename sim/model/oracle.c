@@ -294,6 +294,16 @@ bool oracle_settle(struct oracle *o, struct uext4_fs *fs)
 	return true;
 }
 
+void oracle_lie(struct oracle *o)
+{
+	for (size_t k = 0; k < o->order.count; k++) {
+		struct passage *p = o->order.passages[k];
+
+		p->tree.entry[0].node++;
+		p->hash = tree_hash(&p->tree, &o->names);
+	}
+}
+
 void oracle_print(const struct oracle *o)
 {
 	for (unsigned k = 0; k < o->op_count; k++) {

@@ -1,0 +1,232 @@
+/* The oracle alone: what it lets pass, and that it stops what is wrong. */
+#include "sim/model/oracle.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+static u64 now;
+
+static u64 position(void *arg)
+{
+	return now;
+}
+
+static struct oracle *fresh(void)
+{
+	struct oracle *o = oracle_create(3, S_IFDIR | 0755);
+
+	now = 0;
+	oracle_position(o, position, NULL);
+	return o;
+}
+
+static struct op *begin(struct oracle *o, u8 thread, struct op call, const char *name)
+{
+	call.thread = thread;
+	call.name = name_intern(&o->names, name ? name : "");
+	now++;
+	return oracle_begin(o, &call);
+}
+
+static void end(struct oracle *o, struct op *op, s64 result)
+{
+	now++;
+	oracle_end(o, op, result);
+}
+
+static u16 create(struct oracle *o, const char *name)
+{
+	u16 node = oracle_node(o);
+	struct op call = {.kind = OP_CREATE, .node = node, .mode = S_IFREG | 0644};
+
+	end(o, begin(o, 0, call, name), 0);
+	return node;
+}
+
+static struct op *unlink_begin(struct oracle *o, u8 thread, const char *name)
+{
+	return begin(o, thread, (struct op){.kind = OP_UNLINK}, name);
+}
+
+/* Calls that overlap may take effect in either order; one after the other they may not. */
+static void test_orders(void **state)
+{
+	struct oracle *o = fresh();
+	struct op *a, *b;
+
+	create(o, "a");
+	a = unlink_begin(o, 0, "a");
+	b = unlink_begin(o, 1, "a");
+	end(o, b, 0);
+	end(o, a, -ENOENT);
+	assert_true(oracle_digest(o));
+	create(o, "a");
+	end(o, unlink_begin(o, 0, "a"), 0);
+	end(o, unlink_begin(o, 1, "a"), 0); /* it was gone */
+	assert_false(oracle_digest(o));
+	assert_non_null(strstr(o->why, "no order explains"));
+	oracle_destroy(o);
+}
+
+/* Two that overlap can't both have removed the one name. */
+static void test_one_winner(void **state)
+{
+	struct oracle *o = fresh();
+	struct op *a, *b;
+
+	create(o, "a");
+	a = unlink_begin(o, 0, "a");
+	b = unlink_begin(o, 1, "a");
+	end(o, a, 0);
+	end(o, b, 0);
+	assert_false(oracle_digest(o));
+	oracle_destroy(o);
+}
+
+/* Law 3: each state on the way is kept, and not one more. */
+static void test_passages(void **state)
+{
+	struct oracle *o = fresh();
+	struct op call = {.kind = OP_CREATE, .mode = S_IFREG | 0644};
+	struct op *a, *b;
+
+	call.node = oracle_node(o);
+	a = begin(o, 0, call, "a");
+	call.node = oracle_node(o);
+	b = begin(o, 1, call, "b");
+	end(o, a, 0);
+	end(o, b, 0);
+	assert_true(oracle_digest(o));
+	/* nothing; a; b; a and b */
+	assert_int_equal(o->order.count, 4);
+	assert_int_equal(o->order.now_count, 1);
+	for (size_t k = 0; k < 4; k++) {
+		const struct passage *p = o->order.passages[k];
+
+		assert_int_equal(passage_has(p, a) + passage_has(p, b), p->tree.entries);
+	}
+	oracle_destroy(o);
+}
+
+static void write_some(struct oracle *o, u16 node, u64 offset, u64 len, u32 number)
+{
+	struct op call = {.kind = OP_WRITE, .node = node, .offset = offset, .len = len};
+	struct op *op = begin(o, 0, call, NULL);
+
+	oracle_change(o, op, false, number);
+	end(o, op, (s64)len);
+}
+
+static bool legal(struct oracle *o, const struct content_view *v, u16 node, const u8 *data, u64 len)
+{
+	u64 bad;
+
+	return content_legal(&o->content[node], v, 0, data, len, &bad);
+}
+
+/* Laws 1 and 2: old or new or not yet written before a sync; new only after it; never poison. */
+static void test_bytes(void **state)
+{
+	struct oracle *o = fresh();
+	u16 node = create(o, "a");
+	struct content_view v = {.crash = true};
+	u8 first[100], second[100], none[100] = {0}, mixed[100];
+
+	content_fill(7, 0, false, first, 100);
+	content_fill(8, 0, false, second, 100);
+	memcpy(mixed, first, 50);
+	memcpy(mixed + 50, second + 50, 50);
+	write_some(o, node, 0, 100, 7);
+	v.cut = now;
+	assert_true(legal(o, &v, node, first, 100));
+	assert_true(legal(o, &v, node, none, 100));
+	assert_false(legal(o, &v, node, second, 100));
+	end(o, begin(o, 0, (struct op){.kind = OP_FSYNC, .node = node}, NULL), 0);
+	assert_true(legal(o, &v, node, none, 100)); /* cut before the fsync ended */
+	v.cut = now;
+	assert_false(legal(o, &v, node, none, 100));
+	write_some(o, node, 0, 100, 8);
+	v.cut = now;
+	assert_true(legal(o, &v, node, first, 100));
+	assert_true(legal(o, &v, node, second, 100));
+	assert_true(legal(o, &v, node, mixed, 100));
+	assert_false(legal(o, &v, node, none, 100)); /* the first write is safe */
+	mixed[30] = 0xbd;
+	assert_false(legal(o, &v, node, mixed, 100));
+	oracle_destroy(o);
+}
+
+/* Live, a read shows what ended before it began. */
+static void test_live_bytes(void **state)
+{
+	struct oracle *o = fresh();
+	u16 node = create(o, "a");
+	struct content_view v = {0};
+	u8 first[100], second[100];
+	u64 least, greatest;
+
+	content_fill(7, 0, false, first, 100);
+	content_fill(8, 0, false, second, 100);
+	write_some(o, node, 0, 100, 7);
+	write_some(o, node, 0, 100, 8);
+	v.begin = o->time + 1;
+	assert_true(legal(o, &v, node, second, 100));
+	assert_false(legal(o, &v, node, first, 100));
+	content_sizes(&o->content[node], &v, &least, &greatest);
+	assert_int_equal(least, 100);
+	assert_int_equal(greatest, 100);
+	oracle_destroy(o);
+}
+
+/* A truncation makes zeros; after a crash it may not have happened. */
+static void test_truncation(void **state)
+{
+	struct oracle *o = fresh();
+	u16 node = create(o, "a");
+	struct content_view live = {0}, crash = {.crash = true};
+	struct op *op;
+	u64 least, greatest;
+	u8 first[100], cut[100];
+
+	content_fill(7, 0, false, first, 100);
+	memcpy(cut, first, 100);
+	memset(cut + 40, 0, 60);
+	write_some(o, node, 0, 100, 7);
+	end(o, begin(o, 0, (struct op){.kind = OP_FSYNC, .node = node}, NULL), 0);
+	op = begin(o, 0, (struct op){.kind = OP_TRUNCATE, .node = node, .len = 40}, NULL);
+	oracle_change(o, op, false, 0);
+	end(o, op, 0);
+	op = begin(o, 0, (struct op){.kind = OP_TRUNCATE, .node = node, .len = 100}, NULL);
+	oracle_change(o, op, false, 0);
+	end(o, op, 0);
+	live.begin = o->time + 1;
+	crash.cut = now;
+	assert_true(legal(o, &live, node, cut, 100));
+	assert_false(legal(o, &live, node, first, 100));
+	assert_true(legal(o, &crash, node, first, 100));
+	assert_true(legal(o, &crash, node, cut, 100));
+	content_sizes(&o->content[node], &crash, &least, &greatest);
+	assert_int_equal(least, 40);
+	assert_int_equal(greatest, 100);
+	oracle_destroy(o);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_orders),
+		cmocka_unit_test(test_one_winner),
+		cmocka_unit_test(test_passages),
+		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_live_bytes),
+		cmocka_unit_test(test_truncation),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
