@@ -1,7 +1,7 @@
 /* Bases, mounts, and the judgement of a recovered state. */
 #include "sim/load/world.h"
 
-#include "api/api_priv.h"
+#include "api/open_dev.h"
 
 #include <errno.h>
 #include <fcntl.h>
