@@ -451,6 +451,7 @@ static void test_IO_134_writeback_against_commit(void **state)
 		os_thread_join(writer[k]);
 	atomic_store_rel(&s.stop, true);
 	os_thread_join(syncer);
+	assert_int_equal(uext4_sync(s.d.t.fs), 0); /* what came after the syncer's last turn */
 	disk_end(&s.d);
 }
 
