@@ -182,13 +182,16 @@ static int run_and_explore(struct sim_disk_params params, struct explore_config 
 
 static void every_state_recovers(void **state)
 {
-	struct explore_config config = {.states = {.seed = 1, .samples = 20, .exhaustive = 256},
-		.deeper_every = 50,
-		.budget = 4000};
+	struct explore_config config = {
+		.states = {.seed = 1, .samples = 20, .exhaustive = 256},
+		.budget = 600,
+		.deeper_every = 4,
+		.deeper_budget = 6,
+	};
 	struct explore_stats stats = {0};
 	struct explore_state failed;
-	char text[300];
-	const char *more = getenv("SIM_STATES"); /* for measurements */
+	const char *more = getenv("SIM_STATES"); /* to measure with */
+	char text[400];
 
 	if (more)
 		config.budget = strtoull(more, NULL, 0);
@@ -197,8 +200,8 @@ static void every_state_recovers(void **state)
 		0);
 	explore_print(&stats, text, sizeof(text));
 	print_message("%s\n", text);
-	assert_true(stats.by_depth[0] > 500 && stats.by_depth[1] && stats.by_depth[2]);
-	assert_int_equal(w.looks >= stats.checked, true);
+	assert_true(stats.by_depth[0] > 200 && stats.by_depth[1] && stats.by_depth[2]);
+	assert_true(w.looks >= stats.checked);
 }
 
 /* A device that only says that it flushes breaks promises, and the explorer sees it. */
