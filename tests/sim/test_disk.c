@@ -8,9 +8,11 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "dev/devices.h"
 #include "os/clock.h"
+#include "os/event.h"
 #include "sim/disk/disk.h"
 #include "sim/disk/poison.h"
 #include "sim/os/sim.h"
@@ -206,6 +208,37 @@ static void polls_end(void **state)
 	sim_disk_destroy(d);
 }
 
+static bool signalled(int fd)
+{
+	u64 times;
+
+	return read(fd, &times, sizeof(times)) == sizeof(times);
+}
+
+/* Who waits for the event instead of reaping is told as long as there is something to reap. */
+static void event_follows_requests(void **state)
+{
+	struct sim_disk *d = disk_with((struct sim_disk_params){.choose = none_of});
+	struct dev *dev = sim_disk_dev(d);
+	struct dev_req req = {.op = DEV_FLUSH}, *reqs = &req;
+	int fd = os_event_create(), ran = 0;
+	struct dev_queue *q;
+
+	assert_int_equal(dev_queue_create(dev, 8, &q), 0);
+	assert_int_equal(dev_queue_set_event(q, fd), 0);
+	assert_false(signalled(fd));
+	dev_submit(q, &reqs, 1);
+	while (!ran) {
+		assert_true(signalled(fd));
+		ran = dev_reap(q, 0, 0);
+	}
+	assert_false(signalled(fd));
+	dev_queue_destroy(q);
+	os_event_close(fd);
+	dev_close(dev);
+	sim_disk_destroy(d);
+}
+
 static void full_disk(void **state)
 {
 	struct sim_disk *d = disk_with((struct sim_disk_params){.space_pages = 2, .record = true});
@@ -319,6 +352,7 @@ int main(void)
 		cmocka_unit_test(branches_are_apart),
 		cmocka_unit_test(completions_are_reordered),
 		cmocka_unit_test(polls_end),
+		cmocka_unit_test(event_follows_requests),
 		cmocka_unit_test(full_disk),
 		cmocka_unit_test(disconnected_disk),
 		cmocka_unit_test(faults_on_top),
