@@ -1,9 +1,11 @@
 /* One inode: its fields by themselves, and against what it maps. */
+#include "base/crc.h"
 #include "base/err.h"
 #include "base/util.h"
 #include "check/check_priv.h"
 #include "disk/dirent.h"
 #include "disk/extent.h"
+#include "disk/xattr_format.h"
 #include "os/mem.h"
 
 #include <string.h>
@@ -257,13 +259,52 @@ static void check_inline(struct subject *j)
 			EXT4_I_BLOCK_BYTES + size, (unsigned long long)j->f.size);
 }
 
-static void check_mapped(struct subject *j)
+/* XA-6: its checksum is where others keep their access time. */
+static void check_value(struct subject *j)
 {
-	struct walk w = {
-		.s = j->s, .f = &j->f, .ino = j->ino, .seed = j->seed, .runs = !S_ISREG(j->f.mode)};
+	const struct scratch *s = j->s;
+	u32 bs = j->c->sb.block_size, crc = j->c->sb.csum_seed;
+	u64 left = j->f.size;
+
+	if (j->fact->links == 0 || left > EXT4_XATTR_VALUE_MAX) /* older than checksums; told */
+		return;
+	for (u32 k = 0; k < s->run_count && left; k++) {
+		for (u32 b = 0; b < s->runs[k].len && left; b++) {
+			u32 n = (u32)min_of(left, (u64)bs);
+
+			if (check_read(j->c, s->runs[k].pblk + b, 1, s->block, j->ino))
+				return;
+			crc = crc32c(crc, s->block, n);
+			left -= n;
+		}
+	}
+	if (left || crc != le32_to_cpu(j->raw->i_atime))
+		check_found(j->c, CHECK_ATTR, j->ino, 0,
+			"the attribute value in it does not have its checksum");
+}
+
+/* Of inode 1, which has no mode. */
+static void check_bad_blocks(struct subject *j)
+{
+	struct walk w = {.s = j->s, .f = &j->f, .ino = j->ino, .seed = j->seed};
 
 	check_walk_map(&w);
 	check_sectors(j, &w);
+}
+
+static void check_mapped(struct subject *j)
+{
+	bool is_value = j->f.flags & EXT4_EA_INODE_FL;
+	struct walk w = {.s = j->s,
+		.f = &j->f,
+		.ino = j->ino,
+		.seed = j->seed,
+		.runs = !S_ISREG(j->f.mode) || is_value};
+
+	check_walk_map(&w);
+	check_sectors(j, &w);
+	if (is_value && !w.damaged)
+		check_value(j);
 	if (S_ISREG(j->f.mode))
 		check_file_size(j, &w);
 	else if (S_ISDIR(j->f.mode))
@@ -297,6 +338,16 @@ static void check_reserved(struct subject *j)
 		tell(j, "a reserved inode is no regular file");
 }
 
+/* XA-6: an EA inode counts its users where others keep their change time. */
+static u16 stored_links(const struct subject *j)
+{
+	u64 users = (u64)le32_to_cpu(j->raw->i_ctime) << 32 | le32_to_cpu(j->raw->i_version_lo);
+
+	if (!(j->f.flags & EXT4_EA_INODE_FL))
+		return (u16)j->f.links;
+	return (u16)min_of(users, 0xffffull);
+}
+
 static void remember(struct subject *j)
 {
 	struct check *c = j->c;
@@ -308,7 +359,7 @@ static void remember(struct subject *j)
 	if (j->f.flags & EXT4_EA_INODE_FL)
 		j->fact->flags |= FACT_VALUE;
 	j->fact->type = dirent_type_of_mode(j->f.mode);
-	j->fact->links = (u16)j->f.links;
+	j->fact->links = stored_links(j);
 	c->inode_map[(u64)((j->ino - 1) / c->sb.inodes_per_group) * c->map_bytes + index / 8] |=
 		(u8)(1u << index % 8);
 }
@@ -324,6 +375,8 @@ static void check_used(struct subject *j)
 		return;
 	}
 	check_reserved(j);
+	if (j->ino == EXT4_BAD_INO && !j->f.mode)
+		check_bad_blocks(j);
 	/* Most reserved inodes are empty: a mode only comes with content. */
 	if (!j->f.mode && j->ino < j->c->sb.first_ino && j->ino != EXT4_ROOT_INO &&
 		!(j->ino == EXT4_RESIZE_INO && super_has_resize_inode(&j->c->sb)))

@@ -46,7 +46,7 @@ static void check_value(struct check *c, ino_nr ino, const struct fact *f)
 {
 	if (f->found == 0)
 		tell(c, ino, "it holds an attribute's value, and no attribute uses it");
-	else if (min_of(f->found, (u32)LINKS_KEPT_MAX) != f->links)
+	else if (f->links && min_of(f->found, (u32)LINKS_KEPT_MAX) != f->links)
 		tell(c, ino, "it holds an attribute's value and counts %u users, but has %u",
 			f->links, f->found);
 }

@@ -83,7 +83,11 @@ def verdict(image, keep=None, read_only=True, look=None):
 def _verdict(image, work, keep, read_only, look):
     ours, kernel, fsck = (copy(image, f"{work}/{n}") for n in ("ours", "kernel", "fsck"))
     names, trees, problems = ["uext4", "kernel", "e2fsck"], [], ""
+    if why := oracle.check_problems(image):
+        problems += f"before any recovery: {why}\n"
     trees.append(recover_ours(ours))
+    if why := oracle.check_problems(ours):
+        problems += f"after uext4's recovery: {why}\n"
     if why := oracle.fsck_problems(ours):
         problems += f"e2fsck after uext4's recovery: {why}\n"
     tree, why = recover_kernel(kernel, look)

@@ -5,8 +5,6 @@
 
 #include "base/util.h"
 
-enum { FLIPS = 4 };
-
 const struct region regions[] = {
 	{OBJ_SUPER, NODE_ROOT},
 	{OBJ_GROUP, NODE_ROOT},
@@ -51,20 +49,28 @@ unsigned flip_count(struct image *img, const struct region *r)
 	return p.at ? p.len * FLIPS : 0;
 }
 
+u8 flip_at(
+	struct image *img, const struct region *r, const struct place *p, unsigned nth, bool seal)
+{
+	u8 *at = p->at + nth / FLIPS, value = flipped(*at, nth % FLIPS);
+
+	if (value == *at)
+		return value;
+	*at = value;
+	if (seal)
+		place_seal(img, r->what, p);
+	image_touch(img, p->at, p->len);
+	return value;
+}
+
 bool flip_apply(
 	struct image *img, const struct region *r, unsigned nth, bool seal, char *name, size_t size)
 {
 	struct place p = place_find(img, r->what, r->owner);
 	u32 at = nth / FLIPS;
-	u8 old = p.at[at], value = flipped(old, nth % FLIPS);
+	u8 old = p.at[at], value = flip_at(img, r, &p, nth, seal);
 
 	snprintf(
 		name, size, "byte 0x%x of %s: %02x -> %02x", at, object_names[r->what], old, value);
-	if (value == old)
-		return false;
-	p.at[at] = value;
-	if (seal)
-		place_seal(img, r->what, &p);
-	image_touch(img, p.at, p.len);
-	return true;
+	return value != old;
 }

@@ -14,12 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rng.h"
 #include "base/util.h"
+
+enum { RANDOM_FLIPS = 8, RANDOM_CASES = 5000, REGIONS_MAX = 32 };
 
 struct job {
 	struct image img;
 	const struct region *region;
 	const struct poke_case *cases[400];
+	struct place places[REGIONS_MAX]; /* in the sound image */
 	unsigned count, step;
 	bool seal;
 };
@@ -131,6 +135,33 @@ static void run_flips(struct job *job)
 	}
 }
 
+/* Several bytes at once, anywhere: whatever comes of it, the checker ends and tells it. */
+static void random_one(void *arg, unsigned n, struct verdict *v)
+{
+	struct job *job = arg;
+	struct image *img = &job->img;
+	struct uext4_check_options opt = {
+		.size = sizeof(opt), .paths = true, .max_memory = 64 << 20};
+	struct uext4_check_result r;
+	struct rng rng;
+
+	rng_init(&rng, n + 1);
+	img->outside = false;
+	snprintf(v->name, sizeof(v->name), "seed %u", n + 1);
+	for (u64 k = rng_below(&rng, RANDOM_FLIPS) + 1; k; k--) {
+		u64 which = rng_below(&rng, region_count);
+		const struct place *p = &job->places[which];
+
+		if (p->at)
+			flip_at(img, &regions[which], p, (unsigned)rng_below(&rng, p->len * FLIPS),
+				rng_below(&rng, 4));
+	}
+	image_check(img, &opt, &r);
+	if (img->outside)
+		snprintf(v->why, sizeof(v->why), "a request went beyond the device\n");
+	image_restore(img);
+}
+
 static void sound(void *arg, unsigned n, struct verdict *v)
 {
 	struct job *job = arg;
@@ -150,6 +181,9 @@ int main(int argc, char **argv)
 		image_build(&job.img, (enum base)base);
 		campaign(base_names[base], 1, sound, &job);
 		run_pokes(&job);
+		for (unsigned k = 0; k < region_count; k++)
+			job.places[k] = place_find(&job.img, regions[k].what, regions[k].owner);
+		campaign("random damage", RANDOM_CASES, random_one, &job);
 		job.seal = super_has_metadata_csum(&job.img.sb);
 		run_flips(&job);
 		if (job.seal) { /* a wrong checksum hides what else is wrong: fewer of these */

@@ -160,6 +160,50 @@ static void test_attributes(void **state)
 	world_remove(&w);
 }
 
+/* XA-6: a value of its own inode, which counts its users and has a checksum. */
+static void test_value_inode(void **state)
+{
+	struct ext4_inode_disk *raw = NULL;
+	ino_nr ino = 12;
+
+	world_make(&w, "-t ext4 -b 1024 -O ^orphan_file,ea_inode -J size=1", "4M");
+	image_run(&w.im,
+		"head -c 3000 /dev/zero | tr '\\0' v >$D/v; "
+		"debugfs -w -R 'ea_set -f '$D/v' /plain user.large' $I; rm $D/v",
+		0);
+	image_open(&w.im);
+	image_debugfs(&w.im, "sif /plain blocks 20\n"); /* which debugfs forgets */
+	world_sound(&w);
+	for (; !raw; ino++) {
+		assert_true(ino < 40);
+		raw = image_inode(&w.im, ino);
+		if (le32_to_cpu(raw->i_flags) & EXT4_EA_INODE_FL)
+			break;
+		free(raw);
+		raw = NULL;
+	}
+	free(raw);
+	debugfs_with("sif <%u> version 5\n", ino, 0);
+	world_finds(&w, "links", "counts 5 users, but has 1");
+	debugfs_with("sif <%u> version 1\n", ino, 0);
+	world_sound(&w);
+	world_write(&w, image_map(&w.im, ino, 0) * 1024 + 9, "x", 1);
+	world_finds(&w, "attribute", "does not have its checksum");
+	world_remove(&w);
+}
+
+static void test_bad_blocks(void **state)
+{
+	world_make(&w, "-t ext4 -b 1024 -O ^orphan_file -J size=1", "4M");
+	image_run(&w.im,
+		"echo 3000 >$D/bad; mke2fs -q -F -t ext4 -b 1024 -l $D/bad $I 4M; rm $D/bad", 0);
+	image_open(&w.im);
+	world_sound(&w);
+	image_debugfs(&w.im, "sif <1> block[0] 3001\n");
+	world_finds(&w, "bitmap", "blocks in use, but marked free: 1, between 3001 and 3001");
+	world_remove(&w);
+}
+
 /* --- directories --- */
 
 static void test_entries(void **state)
@@ -277,6 +321,8 @@ int main(void)
 		cmocka_unit_test(test_indirect),
 		cmocka_unit_test(test_extents),
 		cmocka_unit_test(test_attributes),
+		cmocka_unit_test(test_value_inode),
+		cmocka_unit_test(test_bad_blocks),
 		cmocka_unit_test(test_entries),
 		cmocka_unit_test(test_index),
 		cmocka_unit_test(test_orphan_file),
