@@ -89,7 +89,7 @@ int check_read(struct check *c, pblk_t pblk, u32 count, void *buf, ino_nr ino)
 
 	if (!err)
 		return 0;
-	c->res->incomplete = true;
+	atomic_store_relaxed(&c->res->incomplete, true);
 	check_found(c, CHECK_IO, ino, pblk, "blocks %llu-%llu can't be read: %s",
 		(unsigned long long)pblk, (unsigned long long)(pblk + count - 1), strerror(-err));
 	return err;
