@@ -84,8 +84,6 @@ static bool start_directly(struct queue_op *op)
 	api_rw_direct(&op->rw, f);
 	f->nowait = true;
 	f->d.complete = transfer_complete;
-	if (!write && !user_nowait && !f->noatime && file_access_due(f->inode))
-		return false;
 	r = write ? file_direct_write_start(f, &op->queue->batch)
 		  : file_direct_read_start(f, &op->queue->batch);
 	if (r == FILE_DIRECT_STARTED)

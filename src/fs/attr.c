@@ -1,6 +1,5 @@
 /* Attributes: chmod, chown, times, flags, and what reading and writing do to them. */
 #include "base/err.h"
-#include "fs/file_direct.h"
 #include "fs/fs_priv.h"
 #include "os/assert.h"
 
@@ -98,6 +97,11 @@ static bool atime_due(struct inode *i, struct os_time now)
 		      now.sec - i->f.atime.sec >= RELATIME_SECONDS;
 	os_mutex_unlock(&i->raw_lock);
 	return due;
+}
+
+int file_times_store(struct inode *i)
+{
+	return dirty_alone(i);
 }
 
 bool file_access_due(struct inode *i)

@@ -40,6 +40,16 @@ static void unlock(struct file_direct *f)
 		os_rwsem_unlock_shared(&f->inode->lock);
 }
 
+/*
+ * What is in flight must not wait for the journal, nor must those that start after it in the same
+ * tick of the clock: the times change in memory now, and one end stores them.
+ */
+static void times_change(struct file_direct *f, u32 times)
+{
+	inode_touch(f->inode, times);
+	f->times = times;
+}
+
 /* --- reading --- */
 
 ssize_t file_direct_read_start(struct file_direct *f, struct direct_batch *b)
@@ -56,6 +66,7 @@ ssize_t file_direct_read_start(struct file_direct *f, struct direct_batch *b)
 	f->d.request = f->nowait ? IOMAP_NOWAIT : 0;
 	f->d.dev_flags = 0;
 	f->sync_after = false;
+	f->times = 0;
 	if (!lock_shared(f))
 		return -EAGAIN;
 	/* IO-57: at the end there is nothing, before any look at alignment. */
@@ -64,6 +75,8 @@ ssize_t file_direct_read_start(struct file_direct *f, struct direct_batch *b)
 		inode_dio_begin(f->inode);
 		in_flight = direct_start(&f->d, b);
 	}
+	if (in_flight && f->d.complete && !f->noatime && file_access_due(f->inode))
+		times_change(f, INODE_ATIME);
 	unlock(f);
 	if (in_flight)
 		return FILE_DIRECT_STARTED;
@@ -228,7 +241,7 @@ static int write_prepare(struct file_direct *f)
 	if (f->d.pos > inode_size(i))
 		err = file_zero_eof_tail(i, inode_size(i));
 	if (!err && f->nowait)
-		err = file_modified_due(i) ? -EAGAIN : 0;
+		err = file_modified_due(i) && !f->d.complete ? -EAGAIN : 0; /* IO-43 */
 	else if (!err)
 		err = file_modified(i, f->flags.cred);
 	if (!err && f->extends)
@@ -270,8 +283,8 @@ static int write_begin(struct file_direct *f, struct direct_batch *b, bool *in_f
 bool file_direct_end_blocks(const struct file_direct *f)
 {
 	if (!(f->d.request & IOMAP_WRITE))
-		return false;
-	return f->sync_after || f->d.seen & DIRECT_UNWRITTEN ||
+		return f->times != 0;
+	return f->times || f->sync_after || f->d.seen & DIRECT_UNWRITTEN ||
 	       atomic_load_acq(&f->d.io->folio_count);
 }
 
@@ -294,7 +307,12 @@ static ssize_t end_sync(struct file_direct *f, ssize_t n)
 
 ssize_t file_direct_end(struct file_direct *f)
 {
-	return end_sync(f, end_transfer(f));
+	ssize_t n = end_transfer(f);
+	int err = f->times ? file_times_store(f->inode) : 0;
+
+	if (err && f->d.request & IOMAP_WRITE)
+		return n < 0 ? n : err;
+	return end_sync(f, n);
 }
 
 ssize_t file_direct_write_start(struct file_direct *f, struct direct_batch *b)
@@ -306,10 +324,13 @@ ssize_t file_direct_write_start(struct file_direct *f, struct direct_batch *b)
 	if (r || f->d.len == 0)
 		return r;
 	f->force_exclusive = false;
+	f->times = 0;
 	r = write_begin(f, b, &in_flight);
 	if (r)
 		return r;
 	ASSERT(!f->alone);
+	if (in_flight && file_modified_due(f->inode))
+		times_change(f, INODE_MTIME | INODE_CTIME);
 	unlock(f);
 	if (in_flight)
 		return FILE_DIRECT_STARTED;

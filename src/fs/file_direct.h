@@ -28,6 +28,7 @@ struct file_direct {
 	bool unaligned;
 	bool force_exclusive;
 	bool sync_after;
+	u32 times; /* INODE_*TIME set at the start of what is in flight, to be stored at its end */
 	struct mapping ahead; /* what the lock decision saw; len 0 = nothing */
 };
 
@@ -38,6 +39,7 @@ bool file_direct_possible(const struct inode *i);
  * Start without blocking what can be started so; nowait must be set. FILE_DIRECT_STARTED: requests
  * are in the batch or in flight, and after d.complete() comes file_direct_end. -EAGAIN: it takes
  * the blocking call. Anything else is the result.
+ * Times change at once, and are stored at the end.
  */
 enum { FILE_DIRECT_STARTED = -529 }; /* EIOCBQUEUED of the kernel: no errno of a caller */
 ssize_t file_direct_read_start(struct file_direct *f, struct direct_batch *b);
@@ -46,9 +48,6 @@ ssize_t file_direct_write_start(struct file_direct *f, struct direct_batch *b);
 bool file_direct_end_blocks(const struct file_direct *f);
 /* The result; the transfer is not counted any more. */
 ssize_t file_direct_end(struct file_direct *f);
-
-/* Would a read change the access time? The blocking call does that, the start does not. */
-bool file_access_due(struct inode *i);
 
 /* From begin to end, for callers that wait. */
 ssize_t file_direct_read(struct file_direct *f);

@@ -101,6 +101,8 @@ enum { FILE_GROW_CREDITS = INODE_DIRTY_CREDITS + 1 };
 int file_modified(struct inode *i, const struct cred *cred);
 bool file_strips_suid(const struct inode *i, const struct cred *cred);
 bool file_modified_due(struct inode *i); /* would the times change? */
+int file_times_store(struct inode *i);	 /* what inode_touch changed; opens a handle */
+bool file_access_due(struct inode *i);	 /* would a read change the access time? */
 void file_accessed(struct inode *i);	 /* atime by the mount's rule */
 
 static inline struct inode *inode_of_io(struct iofile *io)
