@@ -98,6 +98,11 @@ void json_add_uint(struct json_object *to, const char *key, uint64_t value);
 void json_add_time(struct json_object *to, const char *key, struct timespec time);
 struct json_object *json_stat(const struct uext4_stat *st);
 
+/* --- fiemap.c --- */
+
+/* Prints the extents, or adds them to the array. 0 or -errno. */
+int fiemap_each(struct uext4_inode *inode, struct json_object *json);
+
 /* --- progress.c --- */
 
 struct progress {
@@ -127,6 +132,7 @@ int cmd_chmod(struct cli *cli, int argc, char **argv);
 int cmd_chown(struct cli *cli, int argc, char **argv);
 int cmd_xattr(struct cli *cli, int argc, char **argv);
 int cmd_map(struct cli *cli, int argc, char **argv);
+int cmd_trim(struct cli *cli, int argc, char **argv);
 int cmd_umount(struct cli *cli, int argc, char **argv);
 
 #endif

@@ -45,7 +45,7 @@ static int each_extent(struct uext4_inode *inode, struct json_object *json)
 	return n;
 }
 
-static void map(struct cli *cli, const char *path, struct json_object *json)
+static void map(struct cli *cli, const char *path, bool fiemap, struct json_object *json)
 {
 	struct json_object *extents = NULL, *to;
 	struct uext4_inode *inode;
@@ -61,18 +61,27 @@ static void map(struct cli *cli, const char *path, struct json_object *json)
 		json_object_array_add(json, to);
 	} else {
 		print_name(stdout, path);
-		printf(":\n%14s %16s %14s  %s\n", "offset", "physical", "length", "state");
+		printf(":\n%14s %16s %14s  %s\n", "offset", "physical", "length",
+			fiemap ? "flags" : "state");
 	}
-	err = each_extent(inode, extents);
+	err = fiemap ? fiemap_each(inode, extents) : each_extent(inode, extents);
 	if (err)
 		cli_fail(cli, path, err);
 	uext4_inode_put(inode);
 }
 
+static bool map_option(void *arg, int letter, const char *value)
+{
+	*(bool *)arg = true;
+	return letter == 'f';
+}
+
 int cmd_map(struct cli *cli, int argc, char **argv)
 {
+	static const struct option long_options[] = {{"fiemap", no_argument, NULL, 'f'}, {0}};
 	struct json_object *json = NULL;
-	int code = cli_options(cli, argc, argv, "", NULL, NULL, NULL);
+	bool fiemap = false;
+	int code = cli_options(cli, argc, argv, "", long_options, map_option, &fiemap);
 
 	if (code < 0)
 		code = cli_open(cli, false, 2, 0);
@@ -81,7 +90,7 @@ int cmd_map(struct cli *cli, int argc, char **argv)
 	if (cli->json)
 		json = json_object_new_array();
 	for (int k = 0; k < cli->argc; k++)
-		map(cli, cli->argv[k], json);
+		map(cli, cli->argv[k], fiemap, json);
 	if (json)
 		json_print(json);
 	return cli_close(cli);

@@ -6,7 +6,10 @@
 #include "links.h"
 #include "owner.h"
 
-enum { COPY_BYTES = 1 << 20 };
+enum {
+	COPY_BYTES = 1 << 20,
+	RESERVE_BYTES = 1 << 20, /* pieces this long get their space before their bytes */
+};
 
 struct copy {
 	struct cli *cli;

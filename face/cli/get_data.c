@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <unistd.h>
 
 static int write_all(int fd, const char *buf, size_t len, uint64_t offset)
@@ -19,6 +20,15 @@ static int write_all(int fd, const char *buf, size_t len, uint64_t offset)
 		offset += (uint64_t)n;
 	}
 	return 0;
+}
+
+/* As when putting; what the host can't do it need not. */
+static int reserve(int fd, uint64_t offset, uint64_t len)
+{
+	if (len < RESERVE_BYTES ||
+		fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)len) == 0)
+		return 0;
+	return errno == ENOSPC ? -ENOSPC : 0;
 }
 
 static int copy_range(
@@ -53,8 +63,9 @@ int get_data(struct copy *copy, struct uext4_inode *inode, uint64_t size, int fd
 		if (data == -ENXIO)
 			break;
 		hole = data < 0 ? data : uext4_seek(file, (uint64_t)data, SEEK_HOLE);
-		err = hole < 0 ? (int)hole
-			       : copy_range(copy, file, (uint64_t)data, (uint64_t)hole, fd);
+		err = hole < 0 ? (int)hole : reserve(fd, (uint64_t)data, (uint64_t)(hole - data));
+		if (!err)
+			err = copy_range(copy, file, (uint64_t)data, (uint64_t)hole, fd);
 	}
 	uext4_file_close(file);
 	if (!err && ftruncate(fd, (off_t)size) < 0)

@@ -63,7 +63,15 @@ static const struct command commands[] = {
 		"  -h  a symbolic link itself\n"
 		"  --json (list, get)\n"
 		"VALUE is text, or 0x... for bytes; get writes the bytes as they are."},
-	{"map", cmd_map, "show where the blocks of files are", "IMAGE PATH...\n  --json"},
+	{"map", cmd_map, "show where the blocks of files are",
+		"[--fiemap] IMAGE PATH...\n"
+		"  --fiemap  with the flags of ioctl FIEMAP\n"
+		"  --json"},
+	{"trim", cmd_trim, "give free blocks back to the device or the host",
+		"[-s BYTES] [-l BYTES] [-m BYTES] IMAGE\n"
+		"  -s, --start BYTES    where in the file system to begin\n"
+		"  -l, --length BYTES   how much to look at; to the end\n"
+		"  -m, --minimum BYTES  leave shorter pieces alone"},
 	{"umount", cmd_umount, "unmount, and wait until the image is complete", "DIR"},
 };
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };

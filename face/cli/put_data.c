@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,6 +36,14 @@ static int64_t copy_range(
 	return (int64_t)offset;
 }
 
+/* Space in one piece, and the news early when there is too little. Files may be without extents. */
+static int reserve(struct uext4_file *file, uint64_t offset, uint64_t len)
+{
+	int err = len < RESERVE_BYTES ? 0 : uext4_fallocate(file, FALLOC_FL_KEEP_SIZE, offset, len);
+
+	return err == -EOPNOTSUPP ? 0 : err;
+}
+
 /* Piece by piece, as long as there is data behind offset. The file's size, or -errno. */
 static int64_t copy_sparse(struct copy *copy, int fd, struct uext4_file *file, off_t size)
 {
@@ -46,6 +55,9 @@ static int64_t copy_sparse(struct copy *copy, int fd, struct uext4_file *file, o
 		hole = lseek(fd, data, SEEK_HOLE);
 		if (hole < 0 || lseek(fd, data, SEEK_SET) < 0)
 			return -errno;
+		at = reserve(file, (uint64_t)data, (uint64_t)(hole - data));
+		if (at < 0)
+			return at;
 		at = copy_range(copy, fd, file, (uint64_t)data, (uint64_t)hole);
 		if (at < 0)
 			return at;

@@ -99,6 +99,25 @@ static int set_xattr(const struct call *c)
 	return x.fsx_xflags ? -EOPNOTSUPP : change(c, st.flags);
 }
 
+static int trim(const struct call *c)
+{
+	struct fstrim_range r;
+	uint64_t bytes;
+	int err;
+
+	if (fuse_req_ctx(c->req)->uid != 0)
+		return -EPERM;
+	if (c->in_size < sizeof(r) || c->out_size < sizeof(r))
+		return -EINVAL;
+	memcpy(&r, c->in, sizeof(r));
+	err = uext4_trim(server_of(c->req)->fs, r.start, r.len, r.minlen, &bytes);
+	if (err)
+		return err;
+	r.len = bytes;
+	fuse_reply_ioctl(c->req, 0, &r, sizeof(r));
+	return 0;
+}
+
 /* The numbers of the first two say long, what they carry is an int. */
 static const struct {
 	unsigned cmd;
@@ -108,6 +127,7 @@ static const struct {
 	{FS_IOC_SETFLAGS, set_flags},
 	{FS_IOC_FSGETXATTR, get_xattr},
 	{FS_IOC_FSSETXATTR, set_xattr},
+	{FITRIM, trim},
 };
 
 void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg, struct fuse_file_info *fi,

@@ -102,6 +102,20 @@ struct uext4_extent {
 UEXT4_API int uext4_extents(
 	struct uext4_inode *inode, uint64_t offset, struct uext4_extent *out, size_t count);
 
+/*
+ * The same as ioctl FS_IOC_FIEMAP lists it, in whole blocks of [start, start+length), extents that
+ * continue each other as one; flags are FIEMAP_FLAG_SYNC and FIEMAP_FLAG_CACHE of <linux/fiemap.h>,
+ * those of an extent FIEMAP_EXTENT_*. LAST marks the last one in the range. With count 0 nothing is
+ * stored and all are counted. How many, or EINVAL: length 0. EFBIG: start beyond the largest file.
+ * EBADR: other flags. EOPNOTSUPP: neither file nor directory.
+ */
+struct uext4_fiemap_extent {
+	uint64_t logical, physical, length; /* bytes; physical 0 while delayed */
+	uint32_t flags;
+};
+UEXT4_API int uext4_fiemap(struct uext4_inode *inode, uint64_t start, uint64_t length,
+	uint32_t flags, struct uext4_fiemap_extent *out, size_t count);
+
 #ifdef __cplusplus
 }
 #endif

@@ -4,6 +4,7 @@
 #include "os/mem.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 
 static int open_check(struct inode *i, const struct cred *c, int flags)
@@ -181,4 +182,29 @@ int uext4_extents(
 		offset = out[n - 1].offset + out[n - 1].length;
 	}
 	return err ? err : (int)n;
+}
+
+struct fiemap_list {
+	struct uext4_fiemap_extent *out;
+	size_t count, n;
+};
+
+static bool fiemap_add(void *arg, const struct file_extent *e)
+{
+	struct fiemap_list *l = arg;
+
+	if (l->count)
+		l->out[l->n] =
+			(struct uext4_fiemap_extent){e->logical, e->physical, e->length, e->flags};
+	l->n++;
+	return l->count == 0 ? l->n < INT_MAX : l->n < l->count;
+}
+
+int uext4_fiemap(struct uext4_inode *inode, uint64_t start, uint64_t length, uint32_t flags,
+	struct uext4_fiemap_extent *out, size_t count)
+{
+	struct fiemap_list l = {.out = out, .count = min_of(count, (size_t)INT_MAX)};
+	int err = file_fiemap(to_inode(inode), start, length, flags, fiemap_add, &l);
+
+	return err ? err : (int)l.n;
 }

@@ -91,6 +91,13 @@ int file_sync(struct inode *i, bool data_only);
 void file_closed(struct inode *i);
 s64 file_seek(struct inode *i, u64 pos, int whence);
 int file_extents(struct inode *i, u64 pos, struct mapping *out, u32 count);
+/* IO-124: flags as FIEMAP_FLAG_* and FIEMAP_EXTENT_*; emit returns whether to go on. */
+struct file_extent {
+	u64 logical, physical, length; /* bytes */
+	u32 flags;
+};
+typedef bool fiemap_emit_fn(void *arg, const struct file_extent *e);
+int file_fiemap(struct inode *i, u64 start, u64 len, u32 flags, fiemap_emit_fn *emit, void *arg);
 
 /* chmod, chown, truncate, utimens (IO-96); valid bits as UEXT4_SET_*. */
 struct attr_change {

@@ -4,6 +4,9 @@
 #include "base/err.h"
 #include "base/trace.h"
 
+/* A punch over the end of file ends with the page of that: kept blocks further on are spared. */
+#define PUNCH_UNIT 4096u
+
 /* The blocks that lie in the range as a whole. */
 struct inner {
 	lblk_t from, end;
@@ -70,7 +73,8 @@ int punch_hole(const struct space_op *op)
 
 	if (op->start >= size)
 		return 0;
-	cut.end = min_of(op->end, round_up_to(size, bs));
+	if (cut.end > size)
+		cut.end = round_up_to(size, max_of(bs, PUNCH_UNIT));
 	in = inner_of(&cut);
 	err = space_op_settle(i, cut.start, cut.end);
 	if (!err)
