@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void handle_list(struct server *s, struct handle *h)
 {
@@ -28,7 +29,7 @@ static void handle_unlist(struct server *s, struct handle *h)
 /* A kernel that caches writes reads around them and knows the end of the file itself. */
 static int open_flags(const struct server *s, int flags)
 {
-	flags &= ~O_DIRECT; /* the memory of requests is not aligned */
+	flags &= ~O_DIRECT;
 	if (!s->writeback)
 		return flags;
 	if ((flags & O_ACCMODE) == O_WRONLY)
@@ -39,13 +40,18 @@ static int open_flags(const struct server *s, int flags)
 int handle_open(struct server *s, struct uext4_inode *inode, const struct uext4_cred *cred,
 	struct fuse_file_info *fi)
 {
-	struct handle *h = malloc(sizeof(*h));
-	int err;
+	struct handle *h = calloc(1, sizeof(*h));
+	int flags = open_flags(s, fi->flags), err;
 
 	if (!h)
 		return -ENOMEM;
-	err = uext4_file_open(inode, cred, open_flags(s, fi->flags), &h->file);
+	err = uext4_file_open(inode, cred, flags, &h->file);
+	if (!err && fi->flags & O_DIRECT) {
+		flags = (flags & ~O_TRUNC) | O_DIRECT;
+		err = uext4_file_open(inode, cred, flags, &h->direct);
+	}
 	if (err) {
+		uext4_file_close(h->file);
 		free(h);
 		return err;
 	}
@@ -59,6 +65,7 @@ int handle_open(struct server *s, struct uext4_inode *inode, const struct uext4_
 void handle_close(struct server *s, struct handle *h)
 {
 	handle_unlist(s, h);
+	uext4_file_close(h->direct);
 	uext4_file_close(h->file);
 	free(h);
 }
@@ -135,10 +142,13 @@ static char *buffer_get(size_t size)
 	return b->data;
 }
 
+/* The kernel's own cache asks for whole pages, so that they may come directly, too. */
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
+	struct handle *h = handle_of(fi);
 	char *buf = buffer_get(size);
-	ssize_t n = buf ? uext4_pread(file_of(fi), buf, size, (uint64_t)off) : -ENOMEM;
+	ssize_t n = buf ? uext4_pread(h->direct ? h->direct : h->file, buf, size, (uint64_t)off)
+			: -ENOMEM;
 
 	if (n < 0)
 		reply_status(req, (int)n);
@@ -146,10 +156,24 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 		fuse_reply_buf(req, buf, (size_t)n);
 }
 
+/* The memory of a request is not aligned as the device wants it. */
+static ssize_t write_direct(struct handle *h, const char *buf, size_t size, off_t off)
+{
+	char *aligned = buffer_get(size);
+
+	if (!aligned)
+		return -ENOMEM;
+	memcpy(aligned, buf, size);
+	return uext4_pwrite(h->direct, aligned, size, (uint64_t)off);
+}
+
+/* What the kernel's cache gives up may end anywhere, and may come by any open file. */
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
 	struct fuse_file_info *fi)
 {
-	ssize_t n = uext4_pwrite(file_of(fi), buf, size, (uint64_t)off);
+	struct handle *h = handle_of(fi);
+	ssize_t n = h->direct && !fi->writepage ? write_direct(h, buf, size, off)
+						: uext4_pwrite(h->file, buf, size, (uint64_t)off);
 
 	if (n < 0)
 		reply_status(req, (int)n);

@@ -67,6 +67,8 @@ fuse_ino_t node_number(const struct uext4_inode *inode);
 
 struct handle {
 	struct uext4_file *file;
+	struct uext4_file
+		*direct; /* opened with O_DIRECT: for what is not for the kernel's cache */
 	struct handle *next, **link; /* server.handles_lock */
 };
 
@@ -75,9 +77,14 @@ int handle_open(struct server *s, struct uext4_inode *inode, const struct uext4_
 void handle_close(struct server *s, struct handle *h);
 void handles_close_all(struct server *s);
 
+static inline struct handle *handle_of(const struct fuse_file_info *fi)
+{
+	return (struct handle *)(uintptr_t)fi->fh;
+}
+
 static inline struct uext4_file *file_of(const struct fuse_file_info *fi)
 {
-	return ((struct handle *)(uintptr_t)fi->fh)->file;
+	return handle_of(fi)->file;
 }
 
 /* --- attributes, credentials, entries --- */

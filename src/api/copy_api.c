@@ -39,12 +39,17 @@ static int copy_hole(struct copy *c, u64 bytes)
 	return err;
 }
 
+/* Through the page cache, however the files were opened. */
 static int copy_data(struct copy *c, u64 bytes)
 {
-	ssize_t n = uext4_pread(c->from, c->buf, min_of(bytes, (u64)COPY_BYTES), c->from_pos);
+	struct file_write_flags flags = api_write_flags(c->to, 0);
+	struct iovec iov = {c->buf, min_of(bytes, (u64)COPY_BYTES)};
+	ssize_t n = file_read(c->from->inode, c->from_pos, &iov, 1, c->from->flags & O_NOATIME);
+	u64 pos = c->to_pos;
 
+	iov.iov_len = (size_t)max_of(n, (ssize_t)0);
 	if (n > 0)
-		n = uext4_pwrite(c->to, c->buf, (size_t)n, c->to_pos);
+		n = file_write(c->to->inode, &pos, &iov, 1, &flags);
 	if (n > 0)
 		copy_advance(c, (u64)n);
 	return n < 0 ? (int)n : n == 0 ? -ENODATA : 0; /* the source shrank under us */

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/trace.h"
+#include "inode/dio.h"
 #include "os/assert.h"
 
 #include <linux/falloc.h>
@@ -157,6 +158,7 @@ static int fallocate_locked(struct inode *i, const struct cred *cred, int mode, 
 	err = file_modified(i, cred);
 	if (err)
 		return err;
+	inode_dio_wait(i);
 	atomic_store_relaxed(&i->map.alloc_flags, cred && cred->privileged ? SPACE_ROOT : 0);
 	return run(&op, mode);
 }
