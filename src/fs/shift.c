@@ -1,4 +1,10 @@
-/* Taking a range out of a file and opening one inside it (IO-106..108). */
+/*
+ * Taking a range out of a file and opening one inside it (IO-106..108).
+ *
+ * A block that has moved may be written in place at once. If the power went before the move was
+ * committed, the old map would show those bytes where nobody wrote them: so the move is durable
+ * before anyone else gets at the file.
+ */
 #include "fs/fallocate.h"
 
 #include "base/err.h"
@@ -34,9 +40,12 @@ static void quiet_end(struct inode *i)
 static int handle_begin(struct inode *i, struct handle *h)
 {
 	u32 credits = max_of(map_remove_credits(&i->map), map_shift_credits(&i->map));
-
-	return handle_start(
+	int err = handle_start(
 		i->volume->journal, h, credits + FILE_GROW_CREDITS, map_remove_revokes(&i->map));
+
+	if (!err)
+		h->sync = true;
+	return err;
 }
 
 static int collapse_commit(const struct space_op *op)

@@ -205,10 +205,35 @@ unsigned char pattern(uint32_t id, uint32_t op, uint64_t offset)
 	return (unsigned char)(1 + (x >> 32) % 160);
 }
 
+static bool moves(const struct event *e)
+{
+	return e->kind == EVENT_COLLAPSE || e->kind == EVENT_INSERT;
+}
+
 static bool touches(const struct event *e, uint64_t at)
 {
-	return !e->truncation ? at >= e->offset && at < e->end
-			      : at >= (e->offset < e->end ? e->offset : e->end);
+	if (e->kind == EVENT_TRUNCATE)
+		return at >= (e->offset < e->end ? e->offset : e->end);
+	return !moves(e) && at >= e->offset && at < e->end;
+}
+
+static unsigned char value_of(const struct mnode *n, const struct event *e, uint64_t at)
+{
+	return e->kind == EVENT_WRITE ? pattern(n->id, e->op, at) : 0;
+}
+
+/* Where the byte at *at was before the move; false if that brought it, a zero. */
+static bool before_move(const struct event *e, uint64_t *at)
+{
+	uint64_t len = e->end - e->offset;
+
+	if (e->kind == EVENT_COLLAPSE)
+		*at += *at >= e->offset ? len : 0;
+	else if (*at >= e->end)
+		*at -= len;
+	else
+		return *at < e->offset;
+	return true;
 }
 
 /* The byte after events [0, count). */
@@ -217,27 +242,50 @@ static unsigned char byte_after(const struct mnode *n, size_t count, uint64_t at
 	while (count-- > 0) {
 		const struct event *e = &n->events[count];
 
+		if (moves(e) && !before_move(e, &at))
+			return 0;
 		if (touches(e, at))
-			return e->truncation ? 0 : pattern(n->id, e->op, at);
+			return value_of(n, e, at);
 	}
 	return 0;
 }
 
 /*
- * A byte that changed after the safe state may still be as it was, or be what
- * any of the later events made of it; 0 too where its block was not yet written.
+ * The byte when [safe, count) are the events that may have come to pass, the moves
+ * among them all, of the others any: it is as it was, or what one of them made
+ * of it; 0 too where its block was not yet written.
  */
+static bool byte_legal_after(
+	const struct mnode *n, size_t safe, size_t count, uint64_t at, unsigned got)
+{
+	uint64_t base = safe ? n->events[safe - 1].size : 0;
+
+	while (count-- > safe) {
+		const struct event *e = &n->events[count];
+
+		if (moves(e) && !before_move(e, &at))
+			return got == 0;
+		if (got == 0 && (touches(e, at) || e->size > base))
+			return true;
+		if (touches(e, at) && value_of(n, e, at) == got)
+			return true;
+	}
+	return byte_after(n, safe, at) == got;
+}
+
+/* A move may have come to pass or not, with all before it; a collapse frees before it moves. */
 static bool byte_legal(const struct mnode *n, size_t safe, size_t last, uint64_t at, unsigned got)
 {
-	if (byte_after(n, safe, at) == got)
+	if (byte_legal_after(n, safe, last, at, got))
 		return true;
 	for (size_t k = safe; k < last; k++) {
 		const struct event *e = &n->events[k];
-		bool grew = e->size > (safe ? n->events[safe - 1].size : 0);
 
-		if (got == 0 && (touches(e, at) || grew))
+		if (!moves(e))
+			continue;
+		if (byte_legal_after(n, safe, k, at, got))
 			return true;
-		if (touches(e, at) && !e->truncation && pattern(n->id, e->op, at) == got)
+		if (got == 0 && e->kind == EVENT_COLLAPSE && at >= e->offset && at < e->end)
 			return true;
 	}
 	return false;

@@ -17,12 +17,19 @@
 
 enum { FILE_MAX = 192 << 10, POISON = 0xa5, XATTR_MAX = 700 };
 
+enum event_kind {
+	EVENT_WRITE,	/* [offset, end) gets the operation's pattern */
+	EVENT_TRUNCATE, /* offset is the size before, end the size after */
+	EVENT_ZERO,	/* [offset, end) becomes zero; empty: only the size changes */
+	EVENT_COLLAPSE, /* [offset, end) goes, what follows moves down */
+	EVENT_INSERT,	/* [offset, end) comes, what was there moves up */
+};
+
 struct event {
-	uint32_t op;	 /* number of the operation of the thread */
-	bool truncation; /* else a write of [offset, end) */
-	uint64_t offset; /* of a truncation: the size before */
-	uint64_t end;	 /* of a truncation: the size after */
-	uint64_t size;	 /* of the file afterwards */
+	uint32_t op; /* number of the operation of the thread */
+	enum event_kind kind;
+	uint64_t offset, end;
+	uint64_t size; /* of the file afterwards */
 };
 
 /* A promise that holds once the recorded stream is longer than pos. */

@@ -25,6 +25,7 @@ enum { FAILURES_MAX = 5 };
 static struct {
 	const char *out;
 	u64 size;
+	bool discard; /* what is freed is destroyed (AL-5) */
 	unsigned threads, every, failures, states, twice;
 	char error[512]; /* the first error message of the file system */
 	struct worker workers[THREADS_MAX];
@@ -76,7 +77,8 @@ static void store_image(const void *data, unsigned number, const char *kind)
 /* The mount owns only a window on dev, so that dev outlives it. */
 static int mount(struct dev *dev, struct uext4_fs *fs)
 {
-	struct fs_options opt = {.commit_interval_ms = 15, .log = {note, NULL}};
+	struct fs_options opt = {
+		.commit_interval_ms = 15, .discard = t.discard, .log = {note, NULL}};
 	struct dev *window;
 	int err = dev_partition_create(dev, true, 0, 0, &window);
 
@@ -283,6 +285,7 @@ int main(int argc, char **argv)
 	}
 	t.out = argv[2];
 	seed = strtoull(argv[3], NULL, 0);
+	t.discard = seed % 2;
 	t.threads = (unsigned)atoi(argv[6]);
 	t.every = (unsigned)atoi(argv[7]);
 	if (t.threads < 1 || t.threads > THREADS_MAX)

@@ -2,7 +2,7 @@
  * Operations are drawn so that they should succeed; a full file system is the
  * only excuse. Each operation that changes names or attributes is one step of the model.
  */
-#include "workload.h"
+#include "workload_priv.h"
 
 #include "dev/devices.h"
 
@@ -16,13 +16,6 @@
 
 enum { NAMES = 24, DIRS = 5, ENTRIES_MAX = 150 };
 
-struct call {
-	struct worker *w;
-	size_t begin;
-	bool changed; /* names or attributes */
-	uint32_t op;
-};
-
 static unsigned char buffers[THREADS_MAX][FILE_MAX];
 
 const char *thread_dir(unsigned thread)
@@ -32,19 +25,14 @@ const char *thread_dir(unsigned thread)
 	return names[thread];
 }
 
-static uint32_t below(struct worker *w, uint32_t n)
-{
-	return (uint32_t)rng_below(&w->rng, n);
-}
-
-static const char *full(struct worker *w, const char *path, char *buf)
+const char *full(struct worker *w, const char *path, char *buf)
 {
 	snprintf(buf, 256, "%s/%s", thread_dir(w->model.thread), path);
 	return buf;
 }
 
 /* 0 if the call succeeded; a full file system is no failure but changes nothing. */
-static bool done(struct call *c, const char *what, const char *path, int64_t r)
+bool done(struct call *c, const char *what, const char *path, int64_t r)
 {
 	struct worker *w = c->w;
 
@@ -56,7 +44,7 @@ static bool done(struct call *c, const char *what, const char *path, int64_t r)
 	return false;
 }
 
-static struct mentry *pick(struct worker *w, uint32_t type, bool any)
+struct mentry *pick(struct worker *w, uint32_t type, bool any)
 {
 	struct model *m = &w->model;
 
@@ -171,7 +159,7 @@ static void op_truncate(struct call *c)
 		return;
 	if (done(c, "truncate", path, uext4_ftruncate(f, size)))
 		node_event(n, (struct event){.op = c->op,
-				      .truncation = true,
+				      .kind = EVENT_TRUNCATE,
 				      .offset = n->size,
 				      .end = size,
 				      .size = size});
@@ -442,8 +430,8 @@ static const struct {
 	void (*run)(struct call *c);
 	unsigned weight;
 } ops[] = {{op_create, 22}, {op_write, 30}, {op_truncate, 8}, {op_fsync, 8}, {op_sync, 3},
-	{op_unlink, 12}, {op_held, 5}, {op_tmpfile, 4}, {op_link, 5}, {op_rename, 12},
-	{op_attr, 8}};
+	{op_unlink, 12}, {op_held, 5}, {op_tmpfile, 4}, {op_link, 5}, {op_rename, 12}, {op_attr, 8},
+	{op_space, 16}};
 
 static void one_op(struct worker *w)
 {
