@@ -8,6 +8,7 @@
 #include "base/util.h"
 #include "dev/dev_driver.h"
 #include "os/clock.h"
+#include "os/event.h"
 #include "os/mem.h"
 #include "os/thread.h"
 
@@ -39,6 +40,7 @@ struct flight {
 
 struct sim_queue {
 	struct dev_queue base;
+	int event; /* -1: nobody waits for it */
 	unsigned count, empty_reaps;
 	struct flight flight[];
 };
@@ -59,6 +61,7 @@ static int queue_create(struct dev *dev, unsigned depth, struct dev_queue **out)
 
 	if (!q)
 		return ERR(ENOMEM);
+	q->event = -1;
 	*out = &q->base;
 	return 0;
 }
@@ -135,6 +138,13 @@ static void let_others_run(const struct sim_disk *d)
 		os_yield();
 }
 
+/* Whoever waits looks again, as long as anything is in flight. */
+static void signal_flying(const struct sim_queue *q)
+{
+	if (q->event >= 0 && q->count)
+		os_event_signal(q->event);
+}
+
 static void disk_submit(struct dev_queue *base, struct dev_req **reqs, unsigned n)
 {
 	struct sim_queue *q = (struct sim_queue *)base;
@@ -152,6 +162,7 @@ static void disk_submit(struct dev_queue *base, struct dev_req **reqs, unsigned 
 		if (changes(reqs[i]->op) && !f->error)
 			f->recorded = record_submit(d, reqs[i], f->generation);
 	}
+	signal_flying(q);
 	let_others_run(d);
 }
 
@@ -280,17 +291,18 @@ static bool wait_for_one(struct sim_queue *q, u64 deadline_ns)
 static void disk_reap(struct dev_queue *base, unsigned min, u64 deadline_ns)
 {
 	struct sim_queue *q = (struct sim_queue *)base;
+	unsigned n;
 
 	let_others_run(disk_of(base));
-	for (;;) {
-		unsigned n = take_ready(q, min);
-
-		if (n >= min)
-			return;
+	while ((n = take_ready(q, min)) < min && wait_for_one(q, deadline_ns))
 		min -= n;
-		if (!wait_for_one(q, deadline_ns))
-			return;
-	}
+	signal_flying(q);
+}
+
+static int disk_set_event(struct dev_queue *base, int fd)
+{
+	((struct sim_queue *)base)->event = fd;
+	return 0;
 }
 
 static void handle_close(struct dev *dev)
@@ -304,6 +316,7 @@ static const struct dev_ops sim_disk_ops = {
 	.queue_destroy = queue_destroy,
 	.submit = disk_submit,
 	.reap = disk_reap,
+	.set_event = disk_set_event,
 	.close = handle_close,
 };
 

@@ -132,10 +132,10 @@ static int visit(struct level *l, const struct sim_cut *cut, u64 number)
 	struct explore_state s;
 
 	s.hash = sim_cut_choose(&l->cursor, cut, number);
-	describe(l, cut->way, number, &s);
 	l->e->stats->generated++;
-	if (!seen_add(&l->e->seen, s.hash + hash_u64(s.promise)))
+	if (!seen_add(&l->e->seen, s.hash + hash_u64(l->promise)))
 		return 0;
+	describe(l, cut->way, number, &s);
 	l->e->stats->distinct++;
 	l->checked++;
 	return try_state(l, &s);

@@ -42,7 +42,7 @@ struct explore_config {
 	void *arg;
 	size_t from, to;   /* positions; to = 0: the end */
 	u64 base_hash;	   /* names the image before the history */
-	u64 budget;	   /* states to check, at least; 0 = all */
+	u64 budget;	   /* states of one cut to check, at most; 0 = all */
 	u64 deeper_every;  /* every so manieth state on average loses power in recovery; 0 = none */
 	u64 deeper_budget; /* states to check then; 0 = 16 */
 	unsigned depth;	   /* cuts in all; 0 = EXPLORE_DEPTH_MAX */

@@ -294,35 +294,57 @@ static void buf_unhash(struct buf *b)
 	os_mutex_unlock(&s->lock);
 }
 
-static void invalidate_one(struct bcache *c, pblk_t pblk)
+/* Somebody's change that has not been brought home and was not forgotten either. */
+static bool live_locked(const struct buf *b)
 {
-	struct buf *b = bcache_get(c, pblk, false);
-
-	if (!b)
-		return;
-	TRACE("bcache_invalidate", pblk, 0);
-	os_mutex_lock(&b->lock);
-	buf_wait_writeback_locked(b);
-	BUG_ON(((b->join[0].flags | b->join[1].flags) & JOIN_DIRTY) || b->cp_txn ||
-		buf_test(b, BUF_DIRTY_HOME));
-	os_mutex_unlock(&b->lock);
-	buf_unhash(b);
-	buf_put(b);
+	return ((b->join[0].flags | b->join[1].flags) & JOIN_DIRTY) || b->cp_txn ||
+	       buf_test(b, BUF_DIRTY_HOME);
 }
 
-void bcache_invalidate(struct bcache *c, pblk_t pblk, u32 len)
+static int invalidate_one(struct bcache *c, pblk_t pblk, bool keep)
+{
+	struct buf *b = bcache_get(c, pblk, false);
+	bool live;
+
+	if (!b)
+		return 0;
+	TRACE("bcache_invalidate", pblk, keep);
+	os_mutex_lock(&b->lock);
+	if (!keep)
+		buf_wait_writeback_locked(b);
+	live = live_locked(b);
+	os_mutex_unlock(&b->lock);
+	if (!live && !keep)
+		buf_unhash(b);
+	buf_put(b);
+	return live ? ERR(EUCLEAN) : 0;
+}
+
+static int for_cached(struct bcache *c, pblk_t pblk, u32 len, bool keep)
 {
 	pblk_t end = pblk + len;
+	int err = 0;
 
-	while (pblk < end) {
+	while (pblk < end && !err) {
 		pblk_t region_end = ((pblk >> BCACHE_REGION_SHIFT) + 1) << BCACHE_REGION_SHIFT;
 		pblk_t stop = min_of(region_end, end);
 
 		if (atomic_load_acq(&c->regions[bcache_region(pblk)]) != 0)
-			for (; pblk < stop; pblk++)
-				invalidate_one(c, pblk);
+			for (; pblk < stop && !err; pblk++)
+				err = invalidate_one(c, pblk, keep);
 		pblk = stop;
 	}
+	return err;
+}
+
+int bcache_invalidate(struct bcache *c, pblk_t pblk, u32 len)
+{
+	return for_cached(c, pblk, len, false);
+}
+
+int bcache_check_unused(struct bcache *c, pblk_t pblk, u32 len)
+{
+	return for_cached(c, pblk, len, true);
 }
 
 static int shard_reset_locked(struct bcache *c, struct bcache_shard *s, struct buf **out)

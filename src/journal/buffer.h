@@ -110,10 +110,11 @@ void buf_get(struct buf *b);
 void buf_put(struct buf *b); /* NULL is fine */
 
 /*
- * IO-7: the blocks become file data: cached clean images are dropped, running
- * home writes are waited for. A dirty one here is a bug of the caller (it must
- * have been forgotten when it was freed).
+ * IO-7: the blocks become file data: cached clean images are dropped, running home writes are
+ * waited for. -EUCLEAN if one is live, changed and not forgotten: whoever gave it away was wrong.
  */
-void bcache_invalidate(struct bcache *c, pblk_t pblk, u32 len);
+int bcache_invalidate(struct bcache *c, pblk_t pblk, u32 len);
+/* The same question about blocks that become other metadata; drops nothing. */
+int bcache_check_unused(struct bcache *c, pblk_t pblk, u32 len);
 
 #endif

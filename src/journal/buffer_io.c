@@ -13,9 +13,10 @@ static bool ctx_equal(const struct buf_ctx *a, const struct buf_ctx *b)
 	return a->csum_seed == b->csum_seed && a->owner == b->owner && a->arg == b->arg;
 }
 
+/* A transaction, or its checkpoint, will seal what is in memory as the kind of block that it is. */
 static bool buf_in_use_locked(const struct buf *b)
 {
-	return b->join[0].txn || b->join[1].txn || buf_test(b, BUF_DIRTY_HOME);
+	return b->join[0].txn || b->join[1].txn || b->cp_txn || buf_test(b, BUF_DIRTY_HOME);
 }
 
 void buf_seal_locked(const struct buf *b, void *copy)

@@ -1,4 +1,5 @@
 /* The state machine of a transaction, and what a transaction costs in log blocks. */
+#include "base/mutant.h"
 #include "base/trace.h"
 #include "journal/txn_priv.h"
 #include "os/clock.h"
@@ -44,7 +45,8 @@ void txn_advance_locked(struct txn *t, enum txn_state to)
 	TRACE("txn_state", t->tid, to);
 	t->state = to;
 	txn_check(t);
-	os_cond_broadcast(&t->journal->state_cond);
+	if (!MUTANT(WAKE_LOST) || to != TXN_CHECKPOINT)
+		os_cond_broadcast(&t->journal->state_cond);
 }
 
 struct txn *txn_alloc(struct journal *j)

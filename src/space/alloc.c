@@ -122,6 +122,34 @@ static int alloc_once(struct handle *h, struct space *sp, const struct alloc_req
 				 : alloc_fresh(h, sp, req, NULL, out);
 }
 
+/* A bitmap that gives away what is in use (HD-10): its group is trusted no more. */
+static int given_twice(struct space *sp, pblk_t pblk)
+{
+	struct group *g;
+	int err;
+
+	if (journal_aborted(sp->v->journal))
+		return ERR(EROFS);
+	err = group_find(sp, block_group(sp, pblk), &g);
+	if (err)
+		return err;
+	group_lock(g);
+	err = group_bad_locked(sp, g, GROUP_BAD_BLOCKS, ERR(EUCLEAN),
+		"the block bitmap shows metadata in use as free");
+	group_unlock(sp, g);
+	return err;
+}
+
+/* IO-7 */
+static int make_ready(struct space *sp, const struct alloc_result *got, u32 flags)
+{
+	struct bcache *c = sp->v->bcache;
+	int err = flags & SPACE_METADATA ? bcache_check_unused(c, got->pblk, got->len)
+					 : bcache_invalidate(c, got->pblk, got->len);
+
+	return err ? given_twice(sp, got->pblk) : 0;
+}
+
 int space_alloc(struct handle *h, struct volume *v, const struct alloc_request *req,
 	struct alloc_result *out)
 {
@@ -144,9 +172,7 @@ int space_alloc(struct handle *h, struct volume *v, const struct alloc_request *
 	if (err)
 		return err;
 	TRACE("space_alloc", out->pblk, out->len);
-	if (!(r.flags & SPACE_METADATA)) /* IO-7 */
-		bcache_invalidate(v->bcache, out->pblk, out->len);
-	return 0;
+	return make_ready(sp, out, r.flags);
 }
 
 int space_claim(struct volume *v, u64 blocks, u32 flags)

@@ -4,116 +4,103 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SECTOR = 512, SUPER = 1024, DISCARDED = 0xa5 }; /* the last is POISON of model.h */
+enum {
+	SUPER_OFFSET = 1024, /* torn, nobody finds the log that could mend it */
+	SUPER_BYTES = 1024,
+	DISCARDED = 0xa5, /* POISON of model.h: what a device gives back is its own affair */
+};
+
+/* data[k]: what names request k in the log. */
+static u32 request_of(const struct sim_history *h, const void *const *data, const void *wanted)
+{
+	u32 k = h->request_count;
+
+	while (k > 0 && data[k - 1] != wanted)
+		k--;
+	if (!k)
+		abort();
+	return k - 1;
+}
+
+static u32 submit(struct sim_history *h, const struct dev_record_entry *e)
+{
+	struct sim_request r = {.sector = e->offset / SIM_SECTOR,
+		.count = (u32)(e->len / SIM_SECTOR),
+		.flags = e->flags,
+		.content = e->kind == DEV_REC_ZERO ? SIM_ZEROES : SIM_DATA};
+
+	if (e->kind != DEV_REC_ZERO)
+		r.data = sim_alloc(e->len);
+	if (e->kind == DEV_REC_DISCARD)
+		memset(r.data, DISCARDED, e->len);
+	else if (r.data)
+		memcpy(r.data, e->data, e->len);
+	return sim_history_submit(h, &r);
+}
+
+static void convert(struct cutter *c, const struct dev_record_entry *entries, size_t n)
+{
+	struct sim_history *h = &c->history;
+	const void **data = sim_alloc(n * sizeof(*data));
+
+	for (size_t k = 0; k < n; k++) {
+		const struct dev_record_entry *e = &entries[k];
+
+		c->position[k] = h->count;
+		switch (e->kind) {
+		case DEV_REC_SUBMIT_WRITE:
+			data[h->request_count] = e->data;
+			submit(h, e);
+			break;
+		case DEV_REC_WRITE:
+			sim_history_complete(h, request_of(h, data, e->data));
+			break;
+		case DEV_REC_ZERO:
+		case DEV_REC_DISCARD:
+			data[h->request_count] = NULL;
+			sim_history_complete(h, submit(h, e));
+			break;
+		case DEV_REC_FLUSH:
+			sim_history_flush(h, c->position[e->covers]);
+			break;
+		}
+	}
+	c->position[n] = h->count;
+	free(data);
+}
 
 void cutter_init(
 	struct cutter *c, const void *start, u64 size, const struct dev_record_entry *e, size_t n)
 {
-	*c = (struct cutter){.base = malloc(size), .size = size, .entries = e, .count = n};
-	if (!c->base)
-		abort();
-	memcpy(c->base, start, size);
+	struct sim_states_params params = {
+		.whole_offset = SUPER_OFFSET, .whole_bytes = SUPER_BYTES};
+	struct sim_pages base;
+
+	c->position = sim_alloc((n + 1) * sizeof(c->position[0]));
+	sim_pages_init(&base, size);
+	sim_pages_write(&base, 0, start, size);
+	sim_history_init(&c->history, &base);
+	sim_pages_fini(&base);
+	convert(c, e, n);
+	sim_cursor_init(&c->cursor, &c->history, 0, &params);
 }
 
 void cutter_fini(struct cutter *c)
 {
-	free(c->base);
-}
-
-static bool is_write(const struct dev_record_entry *e)
-{
-	return e->kind == DEV_REC_WRITE || e->kind == DEV_REC_ZERO || e->kind == DEV_REC_DISCARD;
-}
-
-static void apply_part(u8 *medium, const struct dev_record_entry *e, u64 at, u64 len)
-{
-	if (e->kind == DEV_REC_ZERO)
-		memset(medium + e->offset + at, 0, len);
-	else if (e->kind == DEV_REC_DISCARD) /* whatever the device likes; what it was, if lost */
-		memset(medium + e->offset + at, DISCARDED, len);
-	else
-		memcpy(medium + e->offset + at, (const u8 *)e->data + at, len);
-}
-
-static void advance(struct cutter *c, size_t at)
-{
-	for (; c->scanned < at; c->scanned++) {
-		const struct dev_record_entry *e = &c->entries[c->scanned];
-
-		if ((e->kind == DEV_REC_FLUSH || (is_write(e) && (e->flags & DEV_PREFLUSH))) &&
-			e->covers > c->durable)
-			c->durable = e->covers;
-	}
-	for (; c->applied < c->durable; c->applied++)
-		if (is_write(&c->entries[c->applied]))
-			apply_part(c->base, &c->entries[c->applied], 0, c->entries[c->applied].len);
-}
-
-static bool completes_before(const struct cutter *c, size_t submit, size_t at)
-{
-	for (size_t k = submit + 1; k < at; k++)
-		if (c->entries[k].kind == DEV_REC_WRITE &&
-			c->entries[k].data == c->entries[submit].data)
-			return true;
-	return false;
-}
-
-/*
- * A write that may be lost: whole, not at all, or any of its sectors. Only the superblock must be
- * written in one piece: without it nobody finds the log that could mend it.
- */
-static void maybe_apply(
-	const struct dev_record_entry *e, unsigned percent, struct rng *rng, u8 *out)
-{
-	bool torn = percent > 0 && percent < 100 && rng_below(rng, 5) == 0;
-
-	if (!torn) {
-		if (rng_below(rng, 100) < percent)
-			apply_part(out, e, 0, e->len);
-		return;
-	}
-	for (u64 at = 0, len; at < e->len; at += len) {
-		len = e->offset + at == SUPER && at + 2 * SECTOR <= e->len ? 2 * SECTOR : SECTOR;
-		if (rng_below(rng, 2))
-			apply_part(out, e, at, len);
-	}
-}
-
-static bool in_flight(const struct cutter *c, size_t k, size_t at)
-{
-	return c->entries[k].kind == DEV_REC_SUBMIT_WRITE && !completes_before(c, k, at);
-}
-
-/*
- * A write in flight whose PREFLUSH is done before the power goes: all that was complete when it was
- * submitted is durable. Otherwise such a write has not begun. Gives how much is durable.
- */
-static size_t preflush_in_flight(const struct cutter *c, size_t at, struct rng *rng)
-{
-	size_t durable = c->applied;
-
-	for (size_t k = c->applied; k < at; k++)
-		if (c->entries[k].flags & DEV_PREFLUSH && in_flight(c, k, at) && rng_below(rng, 2))
-			durable = k;
-	return durable;
+	sim_cursor_fini(&c->cursor);
+	sim_history_fini(&c->history);
+	free(c->position);
 }
 
 void cutter_build(struct cutter *c, size_t at, struct rng *rng, u8 *out)
 {
-	static const unsigned chances[] = {0, 100, 50, 90, 10, 50};
-	unsigned percent = chances[rng_below(rng, 6)];
-	size_t durable;
+	struct sim_pages image;
+	struct sim_cut cut;
 
-	advance(c, at);
-	memcpy(out, c->base, c->size);
-	durable = preflush_in_flight(c, at, rng);
-	for (size_t k = c->applied; k < at; k++) {
-		const struct dev_record_entry *e = &c->entries[k];
-
-		if (is_write(e) && (k < durable || e->flags & DEV_FUA))
-			apply_part(out, e, 0, e->len);
-		else if (is_write(e) ||
-			 (in_flight(c, k, at) && (!(e->flags & DEV_PREFLUSH) || k <= durable)))
-			maybe_apply(e, percent, rng, out);
-	}
+	sim_cursor_advance(&c->cursor, c->position[at]);
+	sim_cut_make(&c->cursor, (u32)rng_below(rng, sim_cursor_ways(&c->cursor)), &cut);
+	sim_cut_choose(&c->cursor, &cut, rng_below(rng, cut.count));
+	sim_cut_build(&c->cursor, &image);
+	sim_pages_read(&image, 0, out, image.size);
+	sim_pages_fini(&image);
 }

@@ -1,22 +1,19 @@
 /*
  * Crash images from a recorded stream of writes and flushes: what the medium
- * may hold when the power goes after the first `at` entries. What a completed
- * flush covers survives, and completed FUA writes; each later write is kept, lost
- * or torn at sector boundaries, as the seed decides.
+ * may hold when the power goes after the first `at` entries, by the simulator's
+ * rules (sim/disk/states.h).
  */
 #ifndef CRASH_CUT_H
 #define CRASH_CUT_H
 
 #include "base/rng.h"
 #include "dev/devices.h"
+#include "sim/disk/states.h"
 
 struct cutter {
-	u8 *base; /* owned; the medium after the durable entries */
-	u64 size;
-	const struct dev_record_entry *entries; /* borrowed */
-	size_t count;
-	size_t scanned; /* flushes before this entry are taken into account */
-	size_t durable, applied;
+	struct sim_history history; /* of the entries */
+	struct sim_cursor cursor;
+	size_t *position; /* per entry: in the history; owned */
 };
 
 /* start: the medium when recording began. */

@@ -210,12 +210,12 @@ static void cut_recovery(struct rng *rng)
 }
 
 /* What was recorded around a byte of the device, and the flushes. */
-static void print_history(const struct cutter *c, size_t at, u64 byte)
+static void print_history(const struct dev_record_entry *entries, size_t at, u64 byte)
 {
 	static const char *const kinds[] = {"submit", "write", "flush", "zero"};
 
 	for (size_t k = 0; byte && k < at; k++) {
-		const struct dev_record_entry *e = &c->entries[k];
+		const struct dev_record_entry *e = &entries[k];
 		bool hit = byte - e->offset < e->len && e->kind != DEV_REC_SUBMIT_WRITE;
 
 		if (hit || (e->covers && k + 40 > at))
@@ -226,7 +226,8 @@ static void print_history(const struct cutter *c, size_t at, u64 byte)
 	}
 }
 
-static void one_state(struct cutter *cutter, size_t at, struct rng *rng)
+static void one_state(struct cutter *cutter, const struct dev_record_entry *entries, size_t count,
+	size_t at, struct rng *rng)
 {
 	u8 *medium = dev_mem_data(t.medium), *crash = NULL;
 	unsigned number = t.states++;
@@ -239,8 +240,8 @@ static void one_state(struct cutter *cutter, size_t at, struct rng *rng)
 	crash = malloc(t.size);
 	memcpy(crash, medium, t.size);
 	if (!check_state(t.medium, at, &v)) {
-		printf("state %u, cut at %zu of %zu: %s\n", number, at, cutter->count, v.why);
-		print_history(cutter, at, v.device);
+		printf("state %u, cut at %zu of %zu: %s\n", number, at, count, v.why);
+		print_history(entries, at, v.device);
 		fflush(stdout);
 		store_image(crash, number, "failed");
 		t.failures++;
@@ -266,7 +267,7 @@ static void all_states(
 		size_t at =
 			start + (size_t)((count - start) * (u64)k / states) + rng_below(&rng, span);
 
-		one_state(&cutter, at < count ? at : count, &rng);
+		one_state(&cutter, entries, count, at < count ? at : count, &rng);
 	}
 	cutter_fini(&cutter);
 }

@@ -16,6 +16,19 @@ static void need(bool yes, const char *what)
 	exit(1);
 }
 
+#define PAGE 4096
+
+static void find_used(struct sim_image *image)
+{
+	static const u8 zero[PAGE];
+
+	image->used = calloc(image->bytes / PAGE, sizeof(*image->used));
+	need(image->used != NULL, "memory");
+	for (size_t at = 0; at < image->bytes; at += PAGE)
+		if (memcmp(image->data + at, zero, PAGE))
+			image->used[image->used_count++] = at;
+}
+
 void sim_image_make(struct sim_image *image, size_t bytes, const char *mke2fs_options)
 {
 	char path[] = "/tmp/uext4-sim-XXXXXX", command[512];
@@ -31,20 +44,25 @@ void sim_image_make(struct sim_image *image, size_t bytes, const char *mke2fs_op
 	need(image->data && pread(fd, image->data, bytes, 0) == (ssize_t)bytes, "read");
 	close(fd);
 	unlink(path);
+	find_used(image);
 }
 
 void sim_image_free(struct sim_image *image)
 {
 	free(image->data);
-	image->data = NULL;
+	free(image->used);
+	*image = (struct sim_image){0};
 }
 
 int sim_image_dev(const struct sim_image *image, struct dev **out)
 {
 	int err = dev_mem_create(image->bytes, 512, out);
 
-	if (!err)
-		memcpy(dev_mem_data(*out), image->data, image->bytes);
+	for (size_t i = 0; i < image->used_count && !err; i++) {
+		size_t at = image->used[i];
+
+		memcpy((u8 *)dev_mem_data(*out) + at, image->data + at, PAGE);
+	}
 	return err;
 }
 

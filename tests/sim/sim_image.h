@@ -7,8 +7,10 @@
 #include "api/open_dev.h"
 
 struct sim_image {
-	void *data;
+	u8 *data;
 	size_t bytes;
+	size_t *used; /* offsets of the pages that are not all zero */
+	size_t used_count;
 };
 
 /* Ends the process if mke2fs fails. */

@@ -8,10 +8,14 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "dev/devices.h"
+#include "os/clock.h"
+#include "os/event.h"
 #include "sim/disk/disk.h"
 #include "sim/disk/poison.h"
+#include "sim/os/sim.h"
 
 #define DISK_BYTES (64 * 1024)
 
@@ -204,6 +208,37 @@ static void polls_end(void **state)
 	sim_disk_destroy(d);
 }
 
+static bool signalled(int fd)
+{
+	u64 times;
+
+	return read(fd, &times, sizeof(times)) == sizeof(times);
+}
+
+/* Who waits for the event instead of reaping is told as long as there is something to reap. */
+static void event_follows_requests(void **state)
+{
+	struct sim_disk *d = disk_with((struct sim_disk_params){.choose = none_of});
+	struct dev *dev = sim_disk_dev(d);
+	struct dev_req req = {.op = DEV_FLUSH}, *reqs = &req;
+	int fd = os_event_create(), ran = 0;
+	struct dev_queue *q;
+
+	assert_int_equal(dev_queue_create(dev, 8, &q), 0);
+	assert_int_equal(dev_queue_set_event(q, fd), 0);
+	assert_false(signalled(fd));
+	dev_submit(q, &reqs, 1);
+	while (!ran) {
+		assert_true(signalled(fd));
+		ran = dev_reap(q, 0, 0);
+	}
+	assert_false(signalled(fd));
+	dev_queue_destroy(q);
+	os_event_close(fd);
+	dev_close(dev);
+	sim_disk_destroy(d);
+}
+
 static void full_disk(void **state)
 {
 	struct sim_disk *d = disk_with((struct sim_disk_params){.space_pages = 2, .record = true});
@@ -268,6 +303,46 @@ static void faults_on_top(void **state)
 	sim_disk_destroy(d);
 }
 
+#define SLOW_NS (3 * NSEC_PER_MSEC)
+
+static void slow_requests(void *arg)
+{
+	struct sim_disk *d =
+		disk_with((struct sim_disk_params){.latency_ns = SLOW_NS, .choose = sim_choose});
+	struct dev *dev = sim_disk_dev(d);
+	struct dev_req req = {.op = DEV_FLUSH}, *reqs = &req;
+	u64 begin = os_clock_mono(), took;
+	struct dev_queue *q;
+	u8 buf[512];
+
+	if (dev_read(dev, 0, buf, 512) < 0 || dev_queue_create(dev, 8, &q) < 0)
+		sim_fail("no I/O");
+	took = os_clock_mono() - begin;
+	if (took < SLOW_NS || took > 2 * SLOW_NS + NSEC_PER_MSEC)
+		sim_fail("a read took %llu ns", (unsigned long long)took);
+	dev_submit(q, &reqs, 1);
+	if (dev_reap(q, 1, os_clock_mono() + NSEC_PER_MSEC) != 0)
+		sim_fail("complete before its time");
+	if (dev_reap(q, 1, os_clock_mono() + 3 * SLOW_NS) != 1)
+		sim_fail("not complete in time");
+	dev_queue_destroy(q);
+	dev_close(dev);
+	sim_disk_destroy(d);
+}
+
+/* Latency is virtual time, and a reap ends at its deadline. */
+static void slow_disk(void **state)
+{
+	static struct sim_report report;
+
+	for (u64 seed = 0; seed < 20; seed++) {
+		sim_run(&(struct sim_config){.seed = seed}, slow_requests, NULL, &report);
+		assert_string_equal(report.text, "");
+		assert_int_equal(report.outcome, SIM_OK);
+		sim_report_fini(&report);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -277,9 +352,11 @@ int main(void)
 		cmocka_unit_test(branches_are_apart),
 		cmocka_unit_test(completions_are_reordered),
 		cmocka_unit_test(polls_end),
+		cmocka_unit_test(event_follows_requests),
 		cmocka_unit_test(full_disk),
 		cmocka_unit_test(disconnected_disk),
 		cmocka_unit_test(faults_on_top),
+		cmocka_unit_test(slow_disk),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

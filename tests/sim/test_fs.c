@@ -8,8 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
 
+#include "base/mutant.h"
 #include "os/thread.h"
 #include "sim/os/sim.h"
 
@@ -254,6 +257,71 @@ static void test_outside(void **state)
 	users_run(NULL);
 }
 
+/* The first outcome that is not SIM_OK, in a process of its own: what fails is left broken. */
+static enum sim_outcome outcome_of(enum mutant mutant, void (*fn)(void *), const char *text)
+{
+	struct sim_report report;
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		mutant_active = mutant;
+		for (u64 seed = 0; seed < 500; seed++) {
+			if (sim_run(&(struct sim_config){.seed = seed}, fn, NULL, &report))
+				_exit(strstr(report.text, text) ? (int)report.outcome : 100);
+			sim_report_fini(&report);
+		}
+		_exit(SIM_OK);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+/* A planted wake-up that is lost: who waits for the commit waits for ever. */
+static void test_planted_lost_wake_up(void **state)
+{
+	assert_int_equal(outcome_of(MUTANT_WAKE_LOST, users_run,
+				 "waits for condition journal_state, signalled by nobody"),
+		SIM_DEADLOCK);
+}
+
+static void move_up(void *arg)
+{
+	for (int round = 0; round < 3; round++)
+		uext4_renameat(arg, NULL, "a/b/y", NULL, "a/x", 0, NULL);
+}
+
+/* A directory is removed while a file is moved from it to its parent. */
+static void parent_and_child(void *arg)
+{
+	struct uext4_create req = {.mode = S_IFREG | 0644};
+	struct uext4_inode *i;
+	struct uext4_fs *fs;
+	struct os_thread *t;
+
+	NEED(sim_image_mount(&image, &fs));
+	NEED(uext4_mkdirat(fs, NULL, "a", 0755, NULL));
+	NEED(uext4_mkdirat(fs, NULL, "a/b", 0755, NULL));
+	NEED(uext4_mknodat(fs, NULL, "a/b/y", NULL, &req, &i));
+	uext4_inode_put(i);
+	NEED(os_thread_create(&t, "mover", move_up, fs));
+	for (int round = 0; round < 3; round++) {
+		uext4_unlinkat(fs, NULL, "a/b", AT_REMOVEDIR, NULL);
+		uext4_mkdirat(fs, NULL, "a/b", 0755, NULL);
+	}
+	os_thread_join(t);
+	NEED(uext4_close(fs));
+}
+
+/* A planted order that no rank forbids, but that ends in a circle. */
+static void test_planted_lock_order(void **state)
+{
+	assert_int_equal(outcome_of(MUTANT_NONE, parent_and_child, ""), SIM_OK);
+	assert_int_equal(outcome_of(MUTANT_LOCK_ORDER, parent_and_child, "circle: "), SIM_DEADLOCK);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +333,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_same_trace_in_another_process),
 		cmocka_unit_test(test_replay),
 		cmocka_unit_test(test_JB_4_changes_during_a_parked_commit),
+		cmocka_unit_test(test_planted_lost_wake_up),
+		cmocka_unit_test(test_planted_lock_order),
 	};
 
 	program = argv[0];

@@ -76,6 +76,33 @@ static void test_HD_8_other_kind_is_refused(void **state)
 	buf_put(b);
 }
 
+static int setup_journal(void **state)
+{
+	fx_open(&f, &(struct fixture_options){.cache_bytes = 256 * 1024});
+	return 0;
+}
+
+/* Committed and not yet home: the checkpoint seals it as what it was when it was changed. */
+static void test_HD_8_awaiting_checkpoint(void **state)
+{
+	struct handle h;
+	struct buf *b, *b2;
+
+	assert_int_equal(handle_start(f.j, &h, 1, 0), 0);
+	assert_int_equal(read_as(0, &fx_type, &fx_ctx, &b), 0);
+	assert_int_equal(buf_write_access(&h, b), 0);
+	memcpy(b->data, "OTHR", 4);
+	assert_int_equal(buf_dirty(&h, b), 0);
+	assert_int_equal(handle_stop(&h), 0);
+	assert_int_equal(read_as(0, &fx_other_type, &fx_ctx, &b2), -EUCLEAN);
+	assert_int_equal(journal_commit_all(f.j, NULL), 0);
+	assert_int_equal(read_as(0, &fx_other_type, &fx_ctx, &b2), -EUCLEAN);
+	fx_checkpoint(&f);
+	assert_int_equal(read_as(0, &fx_other_type, &fx_ctx, &b2), 0); /* nobody's any more */
+	buf_put(b2);
+	buf_put(b);
+}
+
 /* Changed data whose checksum is stale in memory can still be judged as another context. */
 static void test_unsealed_data_is_judged_sealed(void **state)
 {
@@ -132,7 +159,7 @@ static void test_IO_7_invalidate(void **state)
 	seal_home(0, 7);
 	assert_int_equal(read_as(0, &fx_type, &fx_ctx, &held), 0);
 	assert_int_equal(fx_get(&f, 1), 0);
-	bcache_invalidate(f.cache, FX_META - 100, 1000);
+	assert_int_equal(bcache_invalidate(f.cache, FX_META - 100, 1000), 0);
 	assert_null(buf_find(f.cache, FX_META));
 	assert_null(buf_find(f.cache, FX_META + 1));
 	seal_home(0, 8);
@@ -179,6 +206,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_read_verifies, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_HD_8_other_kind_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_HD_8_awaiting_checkpoint, setup_journal, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_unsealed_data_is_judged_sealed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bound, setup, teardown),

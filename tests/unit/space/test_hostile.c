@@ -173,6 +173,41 @@ static void test_AL_22_bad_inode_bitmap(void **unused)
 	end(&f);
 }
 
+/* HD-10: a bitmap that gives away a directory block, say, while it is being changed. */
+static void given_twice(u32 flags)
+{
+	static const struct buf_type any = {.name = "test block"};
+	struct alloc_request req = {.len = 1, .flags = SPACE_METADATA};
+	struct buf_ctx ctx = {0};
+	struct alloc_result got;
+	struct fixture f;
+	struct handle h;
+	struct buf *b;
+
+	start(&f, 64 << 20, "-b 1024", FIXTURE_QUIET);
+	fixture_start(&f, &h, 20, 4);
+	assert_int_equal(space_alloc(&h, &f.v, &req, &got), 0);
+	assert_int_equal(space_free(&h, &f.v, 12, got.pblk, 1, 0), 0);
+	fixture_stop(&h);
+	fixture_commit(&f);
+	fixture_start(&f, &h, 20, 4);
+	assert_int_equal(buf_create(&h, f.v.bcache, got.pblk, &any, &ctx, &b), 0);
+	assert_int_equal(buf_dirty(&h, b), 0);
+	buf_put(b);
+	req = (struct alloc_request){.len = 1, .goal = got.pblk, .flags = flags | SPACE_EXACT};
+	assert_int_equal(space_alloc(&h, &f.v, &req, &got), -EUCLEAN);
+	assert_int_equal(f.errors, 1);
+	fixture_stop(&h);
+	assert_int_equal(alloc_blocks(&f, &req, &got), -ENOSPC); /* nothing more from this group */
+	end(&f);
+}
+
+static void test_HD_10_metadata_given_twice(void **unused)
+{
+	given_twice(0);
+	given_twice(SPACE_METADATA);
+}
+
 static const char plain_flex[] =
 	"-b 1024 -G 4 -O ^has_journal,^64bit,^metadata_csum,^uninit_bg,^orphan_file";
 static const char plain_no_flex[] =
@@ -275,6 +310,7 @@ int main(void)
 		cmocka_unit_test(test_AL_21_double_free),
 		cmocka_unit_test(test_AL_22_bad_block_bitmap),
 		cmocka_unit_test(test_AL_22_bad_inode_bitmap),
+		cmocka_unit_test(test_HD_10_metadata_given_twice),
 		cmocka_unit_test(test_HD_2_hostile_descriptors),
 		cmocka_unit_test(test_HD_2_descriptor_checksum),
 		cmocka_unit_test(test_AL_20_overlap_while_building),
