@@ -23,6 +23,8 @@ void mount_usage(void)
 	      "  errors=WHAT                on corruption: continue, remount-ro or panic\n"
 	      "  commit=SECONDS             write the journal at least this often (5)\n"
 	      "  data=ordered               the only data mode\n"
+	      "  nodelalloc                 choose the place of data at the write, not at "
+	      "writeback\n"
 	      "  data_err=abort|ignore      stop when file data can't be written, or go on\n"
 	      "  noatime, relatime, strictatime, nodiratime\n"
 	      "  nobarrier                  no device flushes: unsafe on power loss\n"

@@ -113,13 +113,7 @@ static int convert_in(struct handle *h, struct inode *i, u64 end, lblk_t lblk, u
 {
 	int err = file_raise_disk_size(h, i, end);
 
-	if (!err && len)
-		err = map_convert_written(h, &i->map, lblk, len);
-	if (handle_tid(h)) { /* IO-24: a change inside a leaf does not pass by the inode */
-		atomic_store_rel(&i->sync_tid, handle_tid(h));
-		atomic_store_rel(&i->datasync_tid, handle_tid(h));
-	}
-	return err;
+	return err || !len ? err : map_convert_written(h, &i->map, lblk, len);
 }
 
 static int convert(struct inode *i, u64 end, lblk_t lblk, u32 len)

@@ -31,10 +31,12 @@ void inode_set_sizes(struct inode *i, u64 size)
 
 bool inode_raise_disk_size(struct inode *i, u64 end, u64 *old)
 {
+	u64 size;
 	bool grows;
 
 	os_mutex_lock(&i->raw_lock);
-	end = min_of(end, inode_size(i));
+	size = inode_size(i);
+	end = min_of(end, size);
 	*old = i->disk_size;
 	grows = end > i->disk_size;
 	if (grows) {

@@ -174,7 +174,8 @@ ssize_t iofile_read(struct iofile *io, u64 pos, const struct iovec *iov, unsigne
 
 		if (err)
 			return pos > start ? (ssize_t)(pos - start) : err;
-		end = min_of(end, io->ops->size(io));
+		size = io->ops->size(io);
+		end = min_of(end, size);
 		upto = min_of(end, f->pos + f->size);
 		n = upto > pos ? upto - pos : 0;
 		cursor_copy_out(&cursor, f->data + (pos - f->pos), n);

@@ -8,7 +8,9 @@ static int on_read(void *arg, uint64_t offset, void *buf, size_t len)
 {
 	struct disk *k = arg;
 
+	os_mutex_lock(&k->lock);
 	memcpy(buf, k->bytes + offset, len);
+	os_mutex_unlock(&k->lock);
 	return 0;
 }
 
@@ -19,8 +21,11 @@ static int on_write(void *arg, uint64_t offset, const void *buf, size_t len)
 
 	if (atomic_load_acq(&k->fail_marked) && *(const u8 *)buf == MARKED)
 		return -EIO;
-	if (!cut || nr <= cut)
-		memcpy(k->bytes + offset, buf, len);
+	if (cut && nr > cut)
+		return 0;
+	os_mutex_lock(&k->lock);
+	memcpy(k->bytes + offset, buf, len);
+	os_mutex_unlock(&k->lock);
 	return 0;
 }
 
@@ -82,6 +87,7 @@ void disk_make(struct disk_test *d, u64 bytes, const char *mke2fs_options)
 
 	dt_make(&d->t, bytes, mke2fs_options);
 	d->disk = (struct disk){.bytes = malloc(bytes), .size = bytes};
+	os_mutex_init(&d->disk.lock, RANK_LEAF, "disk");
 	fixture_peek(&d->t.f, 0, d->disk.bytes, bytes);
 	d->options = (struct uext4_options){0};
 	disk_up(d);
@@ -101,12 +107,15 @@ void disk_power_cut(struct disk_test *d)
 	(void)disk_down(d);
 	d->t.expect_errors = expected;
 	free(d->disk.bytes);
-	d->disk = (struct disk){.bytes = now, .size = d->disk.size};
+	d->disk.bytes = now;
+	d->disk.fail_marked = false;
+	d->disk.writes = d->disk.cut_after = 0;
 	disk_up(d);
 }
 
 void disk_end(struct disk_test *d)
 {
+	(void)uext4_sync(d->t.fs);
 	assert_int_equal(disk_claimed(d), 0);
 	assert_int_equal(disk_down(d), 0);
 	fixture_poke(&d->t.f, 0, d->disk.bytes, d->disk.size);

@@ -7,11 +7,13 @@
 #define TESTS_FS_DISK_H
 
 #include "dir/dir_test.h"
+#include "os/lock.h"
 
 #define POISON 0xEEu /* what every free block holds */
 #define MARKED 0xD7u /* data whose writes fail on demand begins with it */
 
 struct disk {
+	struct os_mutex lock; /* rank LEAF: a device's blocks don't tear */
 	u8 *bytes;
 	u64 size;
 	bool fail_marked; /* atomic */

@@ -305,6 +305,29 @@ static void test_IO_89_fdatasync(void **state)
 	disk_end(&d);
 }
 
+/* IO-24: a conversion deep in the tree passes by the inode record, and must be committed all the
+ * same. */
+static void test_IO_24_conversion_in_a_leaf(void **state)
+{
+	struct disk_test d;
+	struct uext4_file *file;
+
+	make(&d, BYTES, "-b 1024");
+	file = disk_open(&d, "file", O_RDWR);
+	for (u64 k = 0; k < 40; k++)
+		disk_write(file, k * 4096, 1024, 1);
+	assert_int_equal(uext4_fallocate(file, 0, 50 * 4096, 4096), 0);
+	assert_int_equal(uext4_fsync(file), 0);
+	disk_write(file, 50 * 4096, 4096, 2);
+	assert_int_equal(uext4_fdatasync(file), 0);
+	uext4_file_close(file);
+	disk_power_cut(&d);
+	file = disk_open(&d, "file", O_RDWR);
+	disk_expect(file, 50 * 4096, 4096, 2);
+	uext4_file_close(file);
+	disk_end(&d);
+}
+
 /* --- a cut at every write of the device --- */
 
 struct history {
@@ -482,6 +505,7 @@ int main(void)
 		cmocka_unit_test(test_IO_79_garbage_behind_the_end),
 		cmocka_unit_test(test_IO_85_replaced_files),
 		cmocka_unit_test(test_IO_89_fdatasync),
+		cmocka_unit_test(test_IO_24_conversion_in_a_leaf),
 		cmocka_unit_test(test_IO_74_cut_at_every_write),
 		cmocka_unit_test(test_IO_134_writeback_against_commit),
 		cmocka_unit_test(test_IO_9_sequential_write_is_contiguous),

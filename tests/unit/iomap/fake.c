@@ -168,7 +168,9 @@ static u64 io_cookie(struct iofile *io)
 
 static u64 io_size(struct iofile *io)
 {
-	return atomic_load_acq(&fake_of(io)->size);
+	struct fake *f = fake_of(io);
+
+	return f->on_size ? f->on_size(f) : atomic_load_acq(&f->size);
 }
 
 static bool io_get(struct iofile *io)

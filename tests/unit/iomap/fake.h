@@ -41,6 +41,7 @@ struct fake {
 	u64 cookie;					    /* atomic */
 	bool dying;					    /* atomic: get refuses */
 	void (*on_begin)(struct fake *f, u64 pos, u64 len); /* after allocation, no lock */
+	u64 (*on_size)(struct fake *f);			    /* instead of size */
 	void (*on_end)(struct fake *f);			    /* before the size moves */
 };
 

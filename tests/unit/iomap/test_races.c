@@ -109,6 +109,36 @@ static void test_IO_1_reader_of_new_blocks(void **state)
 	new_block_race(true);
 }
 
+static unsigned size_asked;
+
+/* Between any two looks at it the size goes up or down: an append and a truncate. */
+static u64 restless_size(struct fake *f)
+{
+	return size_asked++ % 2 ? BS : 8 * BS;
+}
+
+/* IO-81: however the size moves, a reader gets no more than it has room for. */
+static void test_IO_81_restless_size(void **state)
+{
+	u8 data[8 * BS], got[8 * BS];
+	struct iovec iov[2] = {{got, 2 * BS}, {got + 2 * BS, 6 * BS}};
+	struct fake f;
+
+	fake_init(&f, &plain);
+	fill_values(data, 0, sizeof(data));
+	assert_int_equal(fake_write(&f, 0, data, sizeof(data)), sizeof(data));
+	f.on_size = restless_size;
+	for (unsigned k = 0; k < 4; k++) {
+		size_asked = k;
+		memset(got, 0xAA, sizeof(got));
+		assert_in_range(iofile_read(&f.io, 0, iov, 1), 1, 2 * BS);
+		for (u64 k = 2 * BS; k < sizeof(got); k++)
+			assert_int_equal(got[k], 0xAA);
+	}
+	f.on_size = NULL;
+	fake_fini(&f);
+}
+
 /* --- sync and the flusher --- */
 
 static u8 slow_memory[1 << 20];
@@ -266,6 +296,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_IO_73_append_meets_writeback),
 		cmocka_unit_test(test_IO_1_reader_of_new_blocks),
+		cmocka_unit_test(test_IO_81_restless_size),
 		cmocka_unit_test(test_IO_94_sync_waits_for_the_flusher),
 		cmocka_unit_test(test_IO_99_storm_4k),
 		cmocka_unit_test(test_IO_99_storm_1k),
