@@ -105,12 +105,23 @@ out_bcache:
 	return err;
 }
 
+/* IO-23: with the last inode every promise of space is kept or given back. */
+static void claims_check(struct volume *v)
+{
+	struct space_counts c;
+
+	space_counts(v, &c);
+	ASSERT(c.claimed == 0);
+	(void)c;
+}
+
 void volume_down(struct fs *fs)
 {
 	struct volume *v = &fs->volume;
 
 	dir_fini(v);
 	icache_destroy(v);
+	claims_check(v);
 	map_cache_destroy(v);
 	space_destroy(v);
 	pages_down(v);

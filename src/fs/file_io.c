@@ -1,6 +1,7 @@
 /* Reading and writing file data: checks and locks around the I/O engine. */
 #include "base/err.h"
 #include "fs/fs_priv.h"
+#include "inode/dio.h"
 #include "os/assert.h"
 
 #include <sys/stat.h>
@@ -120,6 +121,9 @@ static ssize_t write_locked(struct inode *i, u64 *pos, const struct iovec *iov, 
 	int err = file_write_checks(i, pos, iov_bytes(iov, iov_count), flags);
 
 	ASSERT(os_rwsem_held(&i->lock));
+	/* Else a page could take from the device what a direct write is about to replace (IO-48).
+	 */
+	inode_dio_wait(i);
 	if (!err)
 		err = file_modified(i, flags->cred);
 	if (!err && *pos > inode_size(i))

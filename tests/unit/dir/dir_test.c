@@ -25,6 +25,8 @@ void dt_up(struct dir_test *t)
 		.no_direct_io = true,
 		.no_barrier = true,
 		.errors = UEXT4_ERRORS_CONTINUE,
+		.nodelalloc = t->nodelalloc,
+		.cache_bytes = t->cache_bytes,
 		.log = on_log,
 		.log_arg = t};
 

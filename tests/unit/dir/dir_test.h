@@ -25,6 +25,8 @@ struct dir_test {
 	struct uext4_inode *root;
 	struct volume *v;
 	bool expect_errors;
+	bool nodelalloc; /* options of the mount, set between dt_make and dt_up */
+	u64 cache_bytes;
 	u32 errors; /* atomic: messages of level error */
 };
 

@@ -408,6 +408,86 @@ static void test_IO_41_one_block(void **state)
 	down(&t);
 }
 
+/*
+ * Neighbours that share blocks, at once: some fall into holes and go through the cache. A page must
+ * not bring back what a direct write has just replaced.
+ */
+static void neighbours(const char *mke2fs_options)
+{
+	struct uext4_completion c[16];
+	struct uext4_request r[16];
+	struct uext4_queue *q;
+	struct dir_test t;
+
+	up(&t, mke2fs_options);
+	watched = file_open(&t, "file", RW);
+	assert_int_equal(uext4_queue_create(t.fs, NULL, &q), 0);
+	for (unsigned round = 0; round < 150; round++) {
+		u64 at = round % 50 * 11 * SECTOR, pos = at;
+
+		if (round % 50 == 0)
+			assert_int_equal(uext4_ftruncate(watched, 0), 0);
+		for (unsigned k = 0; k < 16; k++) {
+			u64 len = SECTOR * (1 + (round + k) % 7);
+
+			memset(buf + k * BLOCK, (int)(round + k), len);
+			r[k] = (struct uext4_request){.op = UEXT4_OP_WRITE,
+				.file = watched,
+				.buf = buf + k * BLOCK,
+				.len = len,
+				.offset = pos};
+			pos += len;
+		}
+		assert_int_equal(uext4_queue_submit(q, r, 16), 16);
+		assert_int_equal(uext4_queue_reap(q, c, 16, 16, -1), 16);
+		for (unsigned k = 0; k < 16; k++) {
+			assert_true(c[k].result > 0);
+			expect_bytes(watched, r[k].offset, r[k].len, (u8)(round + k));
+		}
+	}
+	assert_int_equal(uext4_fsync(watched), 0); /* IO-52: nothing was lost */
+	uext4_queue_destroy(q);
+	uext4_file_close(watched);
+	down(&t);
+}
+
+/* A buffered write waits for a direct one in flight, whoever reaps: no page of the range is
+ * dirtied. */
+static void test_IO_52_buffered_waits(void **state)
+{
+	struct uext4_completion c;
+	struct uext4_file *cached;
+	struct uext4_request r;
+	struct uext4_queue *q;
+	struct dir_test t;
+
+	up(&t, "-b 4096");
+	watched = file_open(&t, "file", RW);
+	cached = file_open(&t, "file", O_RDWR);
+	assert_int_equal(uext4_pwrite(watched, buf, BLOCK, 0), BLOCK);
+	assert_int_equal(uext4_queue_create(t.fs, NULL, &q), 0);
+	memset(buf, 'd', SECTOR);
+	r = (struct uext4_request){
+		.op = UEXT4_OP_WRITE, .file = watched, .buf = buf, .len = SECTOR, .offset = SECTOR};
+	assert_int_equal(uext4_queue_submit(q, &r, 1), 1);
+	assert_int_equal(uext4_pwrite(cached, "c", 1, 0), 1);
+	assert_int_equal(uext4_queue_reap(q, &c, 1, 1, -1), 1);
+	assert_int_equal(c.result, SECTOR);
+	assert_int_equal(uext4_fsync(cached), 0);
+	expect_bytes(watched, SECTOR, SECTOR, 'd');
+	uext4_queue_destroy(q);
+	uext4_file_close(cached);
+	uext4_file_close(watched);
+	down(&t);
+}
+
+static void test_IO_48_neighbours(void **state)
+{
+	neighbours("-b 1024 -O ^extent,^64bit");
+	neighbours("-b 4096 -O ^extent,^64bit");
+	neighbours("-b 4096");
+}
+
 /* --- the fast path --- */
 
 static u64 allocations;
@@ -537,6 +617,8 @@ int main(void)
 		cmocka_unit_test(test_IO_29_writeback_meanwhile),
 		cmocka_unit_test(test_IO_79_gap),
 		cmocka_unit_test(test_IO_41_one_block),
+		cmocka_unit_test(test_IO_52_buffered_waits),
+		cmocka_unit_test(test_IO_48_neighbours),
 		cmocka_unit_test(test_IO_39_fast_path),
 		cmocka_unit_test(test_IO_47_indirect),
 	};

@@ -237,7 +237,9 @@ static void fsx_op(struct fsx *x)
 	}
 }
 
-static void fsx_run(const char *mke2fs_options, enum fsx_mode mode, u32 seed, unsigned ops)
+/* squeezed: a cache so small that writeback and eviction never rest. */
+static void fsx_run_with(const char *mke2fs_options, enum fsx_mode mode, u32 seed, unsigned ops,
+	bool nodelalloc, bool squeezed)
 {
 	struct fsx *x = aligned_alloc(4096, round_up_to(sizeof(*x), 4096));
 
@@ -245,6 +247,8 @@ static void fsx_run(const char *mke2fs_options, enum fsx_mode mode, u32 seed, un
 	x->mode = mode;
 	rng_init(&x->rng, seed);
 	dt_make(&x->t, 24 << 20, mke2fs_options);
+	x->t.nodelalloc = nodelalloc;
+	x->t.cache_bytes = squeezed ? 512 << 10 : 0;
 	dt_up(&x->t);
 	x->block_size = x->t.v->sb.block_size;
 	x->extents = !strstr(mke2fs_options, "^extent");
@@ -258,6 +262,11 @@ static void fsx_run(const char *mke2fs_options, enum fsx_mode mode, u32 seed, un
 	fsx_close(x);
 	dt_end(&x->t);
 	free(x);
+}
+
+static void fsx_run(const char *mke2fs_options, enum fsx_mode mode, u32 seed, unsigned ops)
+{
+	fsx_run_with(mke2fs_options, mode, seed, ops, false, false);
 }
 
 static void test_IO_79_fsx_4k(void **state)
@@ -310,6 +319,17 @@ static void test_IO_93_fsx_mixed_no_journal(void **state)
 	fsx_run("-b 1024 -O ^has_journal", MIXED, 15, 10000);
 }
 
+static void test_IO_26_fsx_nodelalloc(void **state)
+{
+	fsx_run_with("-b 1024", MIXED, 21, 10000, true, false);
+}
+
+static void test_IO_74_fsx_squeezed(void **state)
+{
+	fsx_run_with("-b 1024", MIXED, 22, 10000, false, true);
+	fsx_run_with("-b 4096", BUFFERED, 23, 10000, true, true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -322,6 +342,8 @@ int main(void)
 		cmocka_unit_test(test_IO_48_fsx_mixed_4k),
 		cmocka_unit_test(test_IO_48_fsx_mixed_1k),
 		cmocka_unit_test(test_IO_47_fsx_mixed_indirect),
+		cmocka_unit_test(test_IO_26_fsx_nodelalloc),
+		cmocka_unit_test(test_IO_74_fsx_squeezed),
 		cmocka_unit_test(test_IO_93_fsx_mixed_no_journal),
 	};
 
