@@ -83,6 +83,10 @@ bool dx_take_node(struct scratch *s, const struct dir *d, lblk_t at, const u8 *b
 		s->dx[at].node = true;
 		return true;
 	}
+	if (((const struct ext4_dx_node *)block)->fake_type)
+		tell(s, d,
+			"block %u of its index does not look empty to those who don't know indexes",
+			at);
 	return take_entries(s, at, block, EXT4_DX_NODE_COUNT_OFFSET);
 }
 

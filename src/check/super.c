@@ -40,9 +40,9 @@ static void check_journal_fields(struct check *c)
 	u32 inum = le32_to_cpu(c->raw.s_journal_inum);
 	static const u8 none[16];
 
-	if (super_has_journal(&c->sb) && inum && memcmp(c->raw.s_journal_uuid, none, 16) != 0)
+	if ((inum || !super_has_journal(&c->sb)) && memcmp(c->raw.s_journal_uuid, none, 16) != 0)
 		check_found(c, CHECK_SUPER, 0, 0,
-			"the superblock names both a journal inode and another device's journal");
+			"the superblock names another device's journal, which it does not use");
 	if (super_has_journal(&c->sb))
 		return;
 	if (super_has_recover(&c->sb))
@@ -167,6 +167,9 @@ void check_super(struct check *c, struct scratch *s)
 		reserved |= (u64)le32_to_cpu(c->raw.s_r_blocks_count_hi) << 32;
 	if (reserved > c->sb.blocks_count / 2)
 		check_found(c, CHECK_SUPER, 0, 0, "more than half of the blocks are reserved");
+	if ((le16_to_cpu(c->raw.s_min_extra_isize) | le16_to_cpu(c->raw.s_want_extra_isize)) % 4)
+		check_found(c, CHECK_SUPER, 0, 0,
+			"the sizes of extra inode fields are no multiples of 4");
 	check_features(c);
 	check_journal_fields(c);
 	check_quota_inodes(c);
