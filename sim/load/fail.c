@@ -68,6 +68,8 @@ static void disarm(struct world *w, struct trial *t)
 	dev_fault_clear(w->fault);
 }
 
+static const struct step grow = {"truncate", "foo", NULL, 0, 9000, 0};
+
 static void fail_body(struct world *w, void *arg)
 {
 	struct trial *t = arg;
@@ -79,6 +81,8 @@ static void fail_body(struct world *w, void *arg)
 	player_step(&p, t->step);
 	disarm(w, t);
 	if (t->kind == FAIL_MEMORY || !t->hits) {
+		world_settle(w);
+		player_step(&p, &grow); /* shows what a truncation has left */
 		world_settle(w);
 		player_end(&p);
 		world_unmount(w);

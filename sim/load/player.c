@@ -1,6 +1,8 @@
 /* Calls, with their place in the oracle's record. */
 #include "sim/load/player.h"
 
+#include "base/util.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -182,21 +184,39 @@ void call_getxattr(struct player *p, const struct ref *file)
 	end(p, op, n >= 0 || n == -ENODATA ? 0 : n);
 }
 
+static u8 *io_memory(u64 len)
+{
+	return aligned_alloc(4096, round_up_to(len, 4096));
+}
+
+/* Multiples of a sector, as O_DIRECT asks. */
+static void align(u32 flags, u64 *offset, u64 *len)
+{
+	if (!(flags & OP_DIRECT))
+		return;
+	*offset = round_down_to(*offset, 512);
+	*len = round_up_to(*len, 512);
+}
+
 s64 call_write(struct player *p, const struct ref *file, u64 offset, u64 len, u32 flags)
 {
 	struct oracle *o = p->world->oracle;
 	u32 number = ++o->writes;
 	bool append = flags & OP_APPEND, constant = append && !p->alone;
-	u64 place = offset, greatest;
+	u64 place, greatest;
 	struct uext4_file *f;
 	struct op *op;
 	u8 *data;
 	s64 n = uext4_file_open(file->inode, NULL,
-		O_RDWR | (append ? O_APPEND : 0) | (flags & OP_DSYNC ? O_DSYNC : 0), &f);
+		O_RDWR | (append ? O_APPEND : 0) | (flags & OP_DSYNC ? O_DSYNC : 0) |
+			(flags & OP_DIRECT ? O_DIRECT : 0),
+		&f);
 
 	if (n || len > IO_MAX)
 		return n;
-	data = sim_alloc(len);
+	align(flags, &offset, &len);
+	place = offset;
+	data = io_memory(len);
 	if (append)
 		content_sizes(&o->content[file->node], &(struct content_view){.begin = o->time + 1},
 			&place, &greatest);
@@ -223,16 +243,37 @@ int call_truncate(struct player *p, const struct ref *file, u64 size)
 	return end(p, op, uext4_setattr(file->inode, NULL, &attr));
 }
 
-s64 call_read(struct player *p, const struct ref *file, u64 offset, u64 len)
+int call_fallocate(struct player *p, const struct ref *file, u32 mode, u64 offset, u64 len)
+{
+	struct uext4_file *f;
+	struct op *op;
+	int err = uext4_file_open(file->inode, NULL, O_RDWR, &f);
+
+	if (err)
+		return err;
+	op = begin(p, (struct op){.kind = OP_FALLOCATE,
+			      .node = file->node,
+			      .offset = offset,
+			      .len = len,
+			      .flags = mode});
+	oracle_change(p->world->oracle, op, false, 0);
+	err = end(p, op, uext4_fallocate(f, (int)mode, offset, len));
+	uext4_file_close(f);
+	return err;
+}
+
+s64 call_read(struct player *p, const struct ref *file, u64 offset, u64 len, u32 flags)
 {
 	struct uext4_file *f;
 	struct op *op;
 	u8 *data;
-	s64 n = uext4_file_open(file->inode, NULL, O_RDONLY, &f);
+	s64 n = uext4_file_open(
+		file->inode, NULL, O_RDONLY | (flags & OP_DIRECT ? O_DIRECT : 0), &f);
 
 	if (n)
 		return n;
-	data = sim_alloc(len + 1);
+	align(flags, &offset, &len);
+	data = io_memory(len + 1);
 	op = begin(
 		p, (struct op){.kind = OP_READ, .node = file->node, .offset = offset, .len = len});
 	n = uext4_pread(f, data, len, offset);

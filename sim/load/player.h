@@ -35,7 +35,8 @@ void call_stat(struct player *p, struct ref *file);
 void call_getxattr(struct player *p, const struct ref *file);
 s64 call_write(struct player *p, const struct ref *file, u64 offset, u64 len, u32 flags);
 int call_truncate(struct player *p, const struct ref *file, u64 size);
-s64 call_read(struct player *p, const struct ref *file, u64 offset, u64 len);
+int call_fallocate(struct player *p, const struct ref *file, u32 mode, u64 offset, u64 len);
+s64 call_read(struct player *p, const struct ref *file, u64 offset, u64 len, u32 flags);
 int call_sync(struct player *p, const struct ref *file, enum op_kind kind); /* NULL: all */
 void ref_put(struct ref *r);
 bool player_root(struct player *p, struct ref *out);

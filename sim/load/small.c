@@ -1,6 +1,7 @@
 /* A file system with few files, and what can be done to it. */
 #include "sim/load/small.h"
 
+#include <linux/falloc.h>
 #include <linux/fs.h>
 
 static struct base bases[] = {
@@ -38,6 +39,13 @@ const struct step small_choices[] = {
 	{"write", "foo", NULL, 1000, 1000, OP_DSYNC},
 	{"write", "foo", NULL, 0, 1800, OP_APPEND},
 	{"write", "A/bar", NULL, 0, 3000, OP_APPEND},
+	{"write", "foo", NULL, 512, 1024, OP_DIRECT},
+	{"write", "foo", NULL, 2048, 2048, OP_DIRECT},
+	{"write", "A/bar", NULL, 4096, 1024, OP_DIRECT | OP_DSYNC},
+	{"allocate", "foo", NULL, 2000, 3000, 0},
+	{"allocate", "A/bar", NULL, 1024, 2048, FALLOC_FL_KEEP_SIZE},
+	{"punch", "foo", NULL, 500, 1700, 0},
+	{"zero", "foo", NULL, 1024, 3000, 0},
 	{"truncate", "foo", NULL, 0, 0, 0},
 	{"truncate", "foo", NULL, 0, 1300, 0},
 	{"truncate", "foo", NULL, 0, 6000, 0},

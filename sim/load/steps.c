@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <linux/falloc.h>
 #include <linux/fs.h>
 
 struct spot {
@@ -172,7 +173,9 @@ static void step_write(struct player *p, const struct step *s)
 
 	if (!regular_open(p, s->at, &file))
 		return;
-	call_write(p, &file, s->offset, s->len, s->flags);
+	/* Where an append goes may not be a multiple of a sector. */
+	call_write(p, &file, s->offset, s->len,
+		s->flags & OP_DIRECT ? s->flags & ~(u32)OP_APPEND : s->flags);
 	ref_put(&file);
 }
 
@@ -186,13 +189,38 @@ static void step_truncate(struct player *p, const struct step *s)
 	ref_put(&file);
 }
 
+static void fallocate_file(struct player *p, const struct step *s, u32 mode)
+{
+	struct ref file;
+
+	if (!regular_open(p, s->at, &file))
+		return;
+	call_fallocate(p, &file, mode, s->offset, s->len);
+	ref_put(&file);
+}
+
+static void step_allocate(struct player *p, const struct step *s)
+{
+	fallocate_file(p, s, s->flags);
+}
+
+static void step_punch(struct player *p, const struct step *s)
+{
+	fallocate_file(p, s, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
+}
+
+static void step_zero(struct player *p, const struct step *s)
+{
+	fallocate_file(p, s, FALLOC_FL_ZERO_RANGE | s->flags);
+}
+
 static void step_read(struct player *p, const struct step *s)
 {
 	struct ref file;
 
 	if (!regular_open(p, s->at, &file))
 		return;
-	call_read(p, &file, s->offset, s->len);
+	call_read(p, &file, s->offset, s->len, s->flags);
 	ref_put(&file);
 }
 
@@ -300,7 +328,7 @@ static void step_held(struct player *p, const struct step *s)
 		call_truncate(p, h, s->offset);
 		return;
 	case 2:
-		call_read(p, h, 0, s->len);
+		call_read(p, h, 0, s->len, 0);
 		return;
 	default:
 		call_write(p, h, s->offset, s->len, 0);
@@ -318,9 +346,12 @@ const struct step_type step_types[] = {
 	{"unlink", step_unlink, 10, USES_AT, 0},
 	{"rmdir", step_rmdir, 3, USES_AT, 0},
 	{"rename", step_rename, 12, USES_AT | USES_TO, RENAME_NOREPLACE | RENAME_EXCHANGE},
-	{"write", step_write, 24, USES_AT | USES_RANGE, OP_APPEND | OP_DSYNC},
+	{"write", step_write, 24, USES_AT | USES_RANGE, OP_APPEND | OP_DSYNC | OP_DIRECT},
+	{"allocate", step_allocate, 4, USES_AT | USES_RANGE, FALLOC_FL_KEEP_SIZE},
+	{"punch", step_punch, 4, USES_AT | USES_RANGE, 0},
+	{"zero", step_zero, 3, USES_AT | USES_RANGE, FALLOC_FL_KEEP_SIZE},
 	{"truncate", step_truncate, 8, USES_AT | USES_SIZE, 0},
-	{"read", step_read, 8, USES_AT | USES_RANGE, 0},
+	{"read", step_read, 8, USES_AT | USES_RANGE, OP_DIRECT},
 	{"chmod", step_chmod, 3, USES_AT | USES_RANGE, 0},
 	{"setxattr", step_setxattr, 5, USES_AT | USES_RANGE, 0},
 	{"removexattr", step_removexattr, 2, USES_AT, 0},

@@ -87,15 +87,16 @@ static bool has_failed(const struct change *g)
 
 /*
  * What failed is not there, except: a write of which only the sync failed, or that went past the
- * cache; and a truncation, whose blocks are freed after its size is set.
+ * cache; a truncation, whose blocks are freed after its size is set; and fallocate, which goes
+ * from block to block.
  */
 static bool is_gone(const struct change *g)
 {
 	s64 r = has_failed(g) ? g->op->result : 0;
 
-	if (g->kind == CHANGE_TRUNCATE)
-		return r && r != -EIO && r != -EROFS && r != -ENOMEM;
-	return r && !(g->op->flags & (OP_DSYNC | OP_DIRECT) && (r == -EIO || r == -EROFS));
+	if (g->kind != CHANGE_WRITE || g->op->flags & OP_DIRECT)
+		return r && r != -EIO && r != -EROFS && r != -ENOMEM && r != -ENOSPC;
+	return r && !(g->op->flags & OP_DSYNC && (r == -EIO || r == -EROFS));
 }
 
 static u32 promised_before(const struct content *c, u64 cut)
@@ -138,7 +139,7 @@ static bool is_there(const struct change *g, const struct content_view *v)
 		return true;
 	if (!g->op || !g->op->end)
 		return false;
-	if (g->op->flags & OP_DSYNC && g->op->end_at <= v->cut)
+	if (g->kind == CHANGE_WRITE && g->op->flags & OP_DSYNC && g->op->end_at <= v->cut)
 		return true;
 	return g->kind == CHANGE_TRUNCATE && v->passage && passage_has(v->passage, g->op);
 }
@@ -147,7 +148,9 @@ static void size_after(const struct change *g, bool there, u64 *least, u64 *grea
 {
 	bool sure = there && !g->overlaps;
 
-	if (g->kind != CHANGE_WRITE) {
+	if (g->keeps_size)
+		return;
+	if (g->kind == CHANGE_TRUNCATE || g->kind == CHANGE_SEEN) {
 		*least = sure || g->end < *least ? g->end : *least;
 		*greatest = sure || g->end > *greatest ? g->end : *greatest;
 		*floating = sure ? 0 : *floating;
@@ -199,7 +202,7 @@ void content_pin(struct content *c, struct op *op)
 
 static bool covers(const struct change *g, u64 at)
 {
-	if (g->kind == CHANGE_SEEN)
+	if (g->kind == CHANGE_SEEN || g->kind == CHANGE_GROW)
 		return false;
 	if (g->kind == CHANGE_TRUNCATE)
 		return at >= g->end;
@@ -236,7 +239,7 @@ static void edges_make(struct edges *e, const struct content *c, u64 from, u64 t
 		if (g->kind == CHANGE_SEEN || g->floating)
 			continue;
 		edge_add(e, g->end, from, to);
-		if (g->kind == CHANGE_WRITE)
+		if (g->kind != CHANGE_TRUNCATE)
 			edge_add(e, g->offset, from, to);
 	}
 	qsort(e->at, e->count, sizeof(e->at[0]), by_value);
@@ -268,7 +271,7 @@ static void choices_make(
 
 		if (!covers(g, at) || !is_possible(g, v) || change_end(g) < last)
 			continue;
-		if (g->kind == CHANGE_TRUNCATE)
+		if (g->kind != CHANGE_WRITE)
 			x->zero = true;
 		else
 			x->writes[x->count++] = g;

@@ -12,13 +12,20 @@
 
 #include "sim/model/order.h"
 
-enum change_kind { CHANGE_WRITE, CHANGE_TRUNCATE, CHANGE_SEEN };
+enum change_kind {
+	CHANGE_WRITE,
+	CHANGE_TRUNCATE,
+	CHANGE_ZERO, /* zeros in the range */
+	CHANGE_GROW, /* only the size, at least to the end of the range */
+	CHANGE_SEEN, /* the size that was observed while nothing ran */
+};
 
 struct change {
-	enum change_kind kind; /* SEEN: the size that was observed while nothing ran */
+	enum change_kind kind;
+	bool keeps_size; /* ZERO */
 	struct op *op;
 	u32 number;	 /* chooses the bytes */
-	u64 offset, end; /* write: the range; else both are the size */
+	u64 offset, end; /* the range; of a truncation, and what is seen, end is the size */
 	bool floating;	 /* an append whose place is not known */
 	bool constant;	 /* all bytes the same, since the place wasn't known in advance */
 	bool overlaps;	 /* another change of the file's size ran at the same time */

@@ -28,6 +28,7 @@ enum op_kind {
 	OP_GETXATTR,
 	OP_WRITE,
 	OP_TRUNCATE,
+	OP_FALLOCATE, /* flags: the mode */
 	OP_READ,
 	OP_FSYNC,
 	OP_FDATASYNC,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/falloc.h>
 
 static void *grown(void *list, unsigned count, size_t size)
 {
@@ -128,10 +129,28 @@ struct op *oracle_begin(struct oracle *o, const struct op *call)
 	return op;
 }
 
+static void fallocate_change(struct oracle *o, struct op *op)
+{
+	bool keep = op->flags & FALLOC_FL_KEEP_SIZE;
+	bool zero = op->flags & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE);
+	struct change g = {.kind = zero ? CHANGE_ZERO : CHANGE_GROW,
+		.op = op,
+		.offset = op->offset,
+		.end = op->offset + op->len,
+		.keeps_size = keep};
+
+	if (zero || !keep)
+		content_add(&o->content[op->node], g);
+}
+
 void oracle_change(struct oracle *o, struct op *op, bool constant, u32 number)
 {
 	bool write = op->kind == OP_WRITE, append = write && op->flags & OP_APPEND;
 
+	if (op->kind == OP_FALLOCATE) {
+		fallocate_change(o, op);
+		return;
+	}
 	content_add(&o->content[op->node],
 		(struct change){.kind = write ? CHANGE_WRITE : CHANGE_TRUNCATE,
 			.op = op,
@@ -236,16 +255,29 @@ bool oracle_file_legal(struct oracle *o, const struct found_file *f, const struc
 				   data_legal(o, v, f->node, f->path, 0, f->data, f->size));
 }
 
+/* A truncation that failed, but whose size is there, has happened. */
+static void truncation_seen(struct content *c, u64 size)
+{
+	for (unsigned k = 0; k < c->change_count; k++) {
+		struct change *g = &c->changes[k];
+
+		if (g->kind == CHANGE_TRUNCATE && g->op->result < 0 && g->end == size)
+			g->op->result = 0;
+	}
+}
+
 /* The size is known for certain now. */
 static void sizes_seen(struct oracle *o, const struct walk *w)
 {
 	u32 now = ++o->time;
 
 	for (u16 k = 0; k < o->nodes; k++)
-		if (w->file[k].read)
+		if (w->file[k].read) {
+			truncation_seen(&o->content[k], w->file[k].size);
 			content_add(&o->content[k], (struct change){.kind = CHANGE_SEEN,
 							    .end = w->file[k].size,
 							    .seen_time = now});
+		}
 }
 
 static void explain_now(struct oracle *o, const struct walk *w)

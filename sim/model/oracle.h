@@ -51,7 +51,7 @@ void oracle_position(struct oracle *o, u64 (*position)(void *arg), void *arg);
 
 u16 oracle_node(struct oracle *o); /* a number for a new file; 0 when there are no more */
 struct op *oracle_begin(struct oracle *o, const struct op *call);
-/* A write or truncation; number chooses the bytes of a write. After oracle_begin. */
+/* A write, truncation or fallocate; number chooses the bytes of a write. After oracle_begin. */
 void oracle_change(struct oracle *o, struct op *op, bool constant, u32 number);
 void oracle_end(struct oracle *o, struct op *op, s64 result);
 

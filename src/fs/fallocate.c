@@ -104,7 +104,7 @@ static int allocate_range(const struct space_op *op)
 	int err = 0;
 
 	if (!op->keep_size && op->end > inode_size(i))
-		err = file_zero_eof_tail(i, inode_size(i));
+		err = file_clear_eof(i);
 	while (!err && lblk < end)
 		err = space_op_allocate(op, &lblk, end);
 	return err;

@@ -239,7 +239,7 @@ static int write_prepare(struct file_direct *f)
 		atomic_store_relaxed(&i->map.alloc_flags,
 			f->flags.cred && f->flags.cred->privileged ? SPACE_ROOT : 0);
 	if (f->d.pos > inode_size(i))
-		err = file_zero_eof_tail(i, inode_size(i));
+		err = file_clear_eof(i);
 	if (!err && f->nowait)
 		err = file_modified_due(i) && !f->d.complete ? -EAGAIN : 0; /* IO-43 */
 	else if (!err)

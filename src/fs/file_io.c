@@ -127,7 +127,7 @@ static ssize_t write_locked(struct inode *i, u64 *pos, const struct iovec *iov, 
 	if (!err)
 		err = file_modified(i, flags->cred);
 	if (!err && *pos > inode_size(i))
-		err = file_zero_eof_tail(i, inode_size(i));
+		err = file_clear_eof(i);
 	if (err)
 		return err;
 	atomic_store_relaxed(

@@ -90,13 +90,26 @@ int file_extend(struct handle *h, struct inode *i, u64 end)
  * Bytes from size to the end of its block become zero, in the cache and thereby on the device
  * before any larger size can commit (the write ops order the block).
  */
-int file_zero_eof_tail(struct inode *i, u64 size)
+static int zero_eof_tail(struct inode *i, u64 size)
 {
 	u32 bs = i->volume->sb.block_size;
 
 	if (size % bs == 0)
 		return 0;
 	return iofile_zero(&i->io, size, bs - size % bs, &file_write_ops);
+}
+
+/* Blocks that a failed truncation left hold what the file no longer does. */
+int file_clear_eof(struct inode *i)
+{
+	int err = 0;
+
+	if (atomic_load_acq(&i->state) & INODE_UNTRUNCATED) {
+		os_rwsem_lock(&i->invalidate_lock);
+		err = inode_truncate_blocks(i);
+		os_rwsem_unlock(&i->invalidate_lock);
+	}
+	return err ? err : zero_eof_tail(i, inode_size(i));
 }
 
 int file_order_tail(struct handle *h, struct inode *i, u64 size)
@@ -126,7 +139,7 @@ static int resize_commit(struct inode *i, u64 size, bool shrink)
 
 static int resize_grow(struct inode *i, u64 size)
 {
-	int err = file_zero_eof_tail(i, inode_size(i));
+	int err = file_clear_eof(i);
 
 	return err ? err : resize_commit(i, size, false);
 }
@@ -145,7 +158,7 @@ static int resize_shrink(struct inode *i, u64 size)
 	if (journal_data_committing(i->volume->journal, &i->ordered))
 		err = iofile_write_mapped(&i->io, size, UINT64_MAX);
 	if (!err)
-		err = file_zero_eof_tail(i, size);
+		err = zero_eof_tail(i, size);
 	if (err)
 		return err;
 	os_rwsem_lock(&i->invalidate_lock);

@@ -81,7 +81,8 @@ void file_before_replace(struct inode *i);
 ssize_t file_read_inline(struct inode *i, u64 pos, const struct iovec *iov, unsigned iov_count);
 
 /* file_size.c: growing and shrinking (IO-79, IO-96). Inode lock exclusive. */
-int file_zero_eof_tail(struct inode *i, u64 size);
+/* Before bytes behind the end come into the file: nothing old is there any more. */
+int file_clear_eof(struct inode *i);
 int file_resize(struct inode *i, u64 size);
 /* The block that size cuts goes out before h commits: behind the end it holds zeros (IO-79). */
 int file_order_tail(struct handle *h, struct inode *i, u64 size);

@@ -138,7 +138,7 @@ int zero_range(const struct space_op *op)
 	int err = space_op_settle(i, op->start, op->end);
 
 	if (!err && !op->keep_size && op->end > inode_size(i))
-		err = file_zero_eof_tail(i, inode_size(i));
+		err = file_clear_eof(i);
 	if (!err)
 		err = edges_zero(op);
 	if (err)

@@ -48,7 +48,7 @@ static int truncate_in(struct handle *h, struct inode *i)
 	return err;
 }
 
-int inode_truncate_blocks(struct inode *i)
+static int truncate_blocks(struct inode *i)
 {
 	u32 credits = map_remove_credits(&i->map) + 2 * ORPHAN_CREDITS + 2 * INODE_DIRTY_CREDITS;
 	struct handle h;
@@ -64,6 +64,17 @@ int inode_truncate_blocks(struct inode *i)
 	TRACE("truncate", i->ino, inode_size(i));
 	err = truncate_in(&h, i);
 	return handle_end(&h, err);
+}
+
+int inode_truncate_blocks(struct inode *i)
+{
+	int err = truncate_blocks(i);
+
+	if (err)
+		atomic_or(&i->state, INODE_UNTRUNCATED);
+	else if (inode_state(i, INODE_UNTRUNCATED))
+		atomic_and(&i->state, ~(u32)INODE_UNTRUNCATED);
+	return err;
 }
 
 static void symlink_clear(struct inode *i)

@@ -73,6 +73,11 @@ static int extent_step_remove(struct handle *h, struct filemap *fm, struct exten
 	len = (u32)min_of(end - start, (u64)step_len_max(fm));
 	start = end - len;
 	pblk = e->pblk + (start - e->lblk);
+	err = space_free_prepare(h, fm->volume, pblk, len);
+	if (err) {
+		extent_release(path);
+		return err;
+	}
 	err = cut(h, fm, path, (lblk_t)start, end);
 	if (err)
 		return err;

@@ -23,6 +23,88 @@ struct free_batch {
 	tid_nr tid;
 };
 
+/*
+ * When blocks are freed they have left their file already: for want of memory they would be lost
+ * until e2fsck comes. So a few objects are kept for that moment.
+ */
+enum { SPARE_FREES = 16 };
+
+int batches_init(struct space *sp)
+{
+	sp->spare_batch = os_zalloc(sizeof(*sp->spare_batch));
+	if (!sp->spare_batch)
+		return ERR(ENOMEM);
+	for (; sp->spare_count < SPARE_FREES; sp->spare_count++) {
+		struct pending_free *p = os_zalloc(sizeof(*p));
+
+		if (!p)
+			return ERR(ENOMEM);
+		list_add_tail(&sp->spare_frees, &p->batch_node);
+	}
+	return 0;
+}
+
+static void spares_destroy(struct space *sp)
+{
+	struct pending_free *p, *tmp;
+
+	list_for_each_entry_safe (p, tmp, &sp->spare_frees, batch_node)
+		os_free(p);
+	os_free(sp->spare_batch);
+}
+
+static struct pending_free *pending_alloc(struct space *sp)
+{
+	struct pending_free *p = os_zalloc(sizeof(*p));
+
+	if (p)
+		return p;
+	os_mutex_lock(&sp->batch_lock);
+	if (sp->spare_count) {
+		p = list_first(&sp->spare_frees, struct pending_free, batch_node);
+		list_del(&p->batch_node);
+		sp->spare_count--;
+	}
+	os_mutex_unlock(&sp->batch_lock);
+	return p;
+}
+
+static void pending_put(struct space *sp, struct pending_free *p)
+{
+	*p = (struct pending_free){0};
+	os_mutex_lock(&sp->batch_lock);
+	if (sp->spare_count < SPARE_FREES) {
+		list_add_tail(&sp->spare_frees, &p->batch_node);
+		sp->spare_count++;
+		p = NULL;
+	}
+	os_mutex_unlock(&sp->batch_lock);
+	os_free(p);
+}
+
+static struct free_batch *batch_alloc(struct space *sp)
+{
+	struct free_batch *b = os_zalloc(sizeof(*b));
+
+	if (b)
+		return b;
+	os_mutex_lock(&sp->batch_lock);
+	b = sp->spare_batch;
+	sp->spare_batch = NULL;
+	os_mutex_unlock(&sp->batch_lock);
+	return b;
+}
+
+/* Gives back what the caller may not keep: then the caller frees it. */
+static struct free_batch *batch_keep_locked(struct space *sp, struct free_batch *b)
+{
+	if (sp->spare_batch)
+		return b;
+	*b = (struct free_batch){.tid = 0};
+	sp->spare_batch = b;
+	return NULL;
+}
+
 u32 space_free_credits(struct volume *v, u32 len)
 {
 	return 2 * (len / v->sb.blocks_per_group + 2);
@@ -42,7 +124,7 @@ static void release(struct space *sp, struct pending_free *p, bool committed)
 	group_unlock(sp, g);
 	atomic_sub(&sp->pending_blocks, (u64)p->len);
 	TRACE("space_release", group_first_block(sp, g->idx.nr) + p->start, p->len);
-	os_free(p);
+	pending_put(sp, p);
 }
 
 static void batch_release(struct free_batch *b, bool committed)
@@ -60,6 +142,7 @@ static void batch_end(struct free_batch *b, bool committed)
 	batch_release(b, committed);
 	os_mutex_lock(&sp->batch_lock);
 	list_del(&b->node);
+	b = batch_keep_locked(sp, b);
 	os_cond_broadcast(&sp->batch_cond);
 	os_mutex_unlock(&sp->batch_lock);
 	os_free(b);
@@ -104,7 +187,7 @@ static struct free_batch *batch_get(struct handle *h, struct space *sp)
 	os_mutex_unlock(&sp->batch_lock);
 	if (b)
 		return b;
-	fresh = os_zalloc(sizeof(*fresh));
+	fresh = batch_alloc(sp);
 	if (!fresh)
 		return NULL;
 	list_init(&fresh->frees);
@@ -116,6 +199,8 @@ static struct free_batch *batch_get(struct handle *h, struct space *sp)
 	b = batch_find_locked(sp, fresh->tid);
 	if (!b)
 		list_add_tail(&sp->batches, &fresh->node);
+	else
+		fresh = batch_keep_locked(sp, fresh);
 	os_mutex_unlock(&sp->batch_lock);
 	if (b) {
 		os_free(fresh);
@@ -134,6 +219,7 @@ void batches_destroy(struct space *sp)
 		list_del(&b->node);
 		os_free(b);
 	}
+	spares_destroy(sp);
 }
 
 /* Extends the group's newest run of the same batch, or adds p. Takes p over. */
@@ -148,7 +234,7 @@ static void pend_locked(
 		(last->start + last->len == p->start || p->start + p->len == last->start)) {
 		last->start = min_of(last->start, p->start);
 		last->len += p->len;
-		os_free(p);
+		pending_put(sp, p);
 		return;
 	}
 	list_add_tail(&g->pending, &p->group_node);
@@ -203,7 +289,7 @@ static int clear_in_group(struct handle *h, struct space *sp, struct pending_fre
 static int free_run(struct handle *h, struct volume *v, pblk_t pblk, u32 len, u32 flags)
 {
 	struct space *sp = v->space;
-	struct pending_free *p = os_zalloc(sizeof(*p));
+	struct pending_free *p = pending_alloc(sp);
 	bool journal = journal_exists(v->journal) && !MUTANT(FREED_AT_ONCE);
 	int err;
 
@@ -216,7 +302,7 @@ static int free_run(struct handle *h, struct volume *v, pblk_t pblk, u32 len, u3
 	if (!err)
 		err = clear_in_group(h, sp, p, flags);
 	if (err) {
-		os_free(p);
+		pending_put(sp, p);
 		return err;
 	}
 	if (journal)
@@ -245,6 +331,27 @@ int space_free(struct handle *h, struct volume *v, ino_nr owner, pblk_t pblk, u3
 		if (flags & SPACE_METADATA)
 			n = 1; /* forgotten and freed together, or not at all */
 		err = free_run(h, v, pblk, n, flags);
+	}
+	return err;
+}
+
+int space_free_prepare(struct handle *h, struct volume *v, pblk_t pblk, u32 len)
+{
+	struct space *sp = v->space;
+	int err = 0;
+
+	if (!space_range_valid(v, 0, pblk, len))
+		return 0; /* space_free says so */
+	for (u32 n; len && !err; pblk += n, len -= n) {
+		struct group *g;
+
+		n = min_of(len, sp->blocks_per_group - block_bit(sp, pblk));
+		err = group_find(sp, block_group(sp, pblk), &g);
+		if (err)
+			break;
+		group_lock(g);
+		err = group_write_blocks(h, sp, g);
+		group_unlock(sp, g);
 	}
 	return err;
 }

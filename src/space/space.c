@@ -39,6 +39,7 @@ static void space_init(struct space *sp, struct volume *v)
 	list_init(&sp->lru);
 	list_init(&sp->windows);
 	list_init(&sp->batches);
+	list_init(&sp->spare_frees);
 	zone_init(&sp->zone);
 	index_init(&sp->index);
 	recent_init(&sp->recent);
@@ -154,7 +155,9 @@ int space_create(struct volume *v, bool trust_super_counts)
 	counter_init(&sp->avail, 0);
 	counter_init(&sp->free_inodes, 0);
 	sp->gdt = os_calloc(sp->gdt_count, sizeof(sp->gdt[0]));
-	err = sp->gdt ? count_free(sp, trust_super_counts) : ERR(ENOMEM);
+	err = sp->gdt ? batches_init(sp) : ERR(ENOMEM);
+	if (!err)
+		err = count_free(sp, trust_super_counts);
 	if (!err && v->flags & VOLUME_DISCARD)
 		err = os_workqueue_create(&sp->discards, "discard", 1);
 	if (err)

@@ -91,6 +91,9 @@ bool space_retry(struct volume *v, unsigned *attempts);
  * error a prefix may have been freed; of one block, or a run inside one group, all or nothing.
  */
 int space_free(struct handle *h, struct volume *v, ino_nr owner, pblk_t pblk, u32 len, u32 flags);
+/* Reads what space_free will change, in the same handle, so that it won't fail for I/O or memory.
+ */
+int space_free_prepare(struct handle *h, struct volume *v, pblk_t pblk, u32 len);
 
 /*
  * Discards the free runs of at least min_len blocks in [start, start+len); *done blocks in all.

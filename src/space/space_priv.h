@@ -110,8 +110,11 @@ struct space {
 	struct os_mutex batch_lock;    /* rank LEAF */
 	struct os_cond batch_cond;     /* a batch was released */
 	struct list batches;	       /* batch_lock; struct free_batch by age */
-	u64 pending_blocks;	       /* atomic */
-	struct os_workqueue *discards; /* immutable; NULL without the option */
+	struct list spare_frees; /* batch_lock; struct pending_free, when there is no memory */
+	u32 spare_count;	 /* batch_lock; read without it as a hint */
+	struct free_batch *spare_batch; /* batch_lock */
+	u64 pending_blocks;		/* atomic */
+	struct os_workqueue *discards;	/* immutable; NULL without the option */
 	struct recent_inodes recent;
 };
 
@@ -201,6 +204,7 @@ void prealloc_lock(struct prealloc *pa);
 u64 space_floor(const struct space *sp, u32 flags);
 
 /* free.c */
+int batches_init(struct space *sp);
 void batches_destroy(struct space *sp);
 
 /* discard.c */
