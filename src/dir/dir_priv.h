@@ -130,7 +130,7 @@ int dir_make_empty(struct handle *h, struct inode *dir, ino_nr parent);
 /* Before a move: ".." of dir is what it must be. dir->lock held. */
 int dir_parent_check(struct inode *dir, ino_nr parent);
 int dir_set_parent(struct handle *h, struct inode *dir, ino_nr parent);
-bool dir_is_empty(struct inode *dir);
+int dir_check_empty(struct inode *dir);
 u8 dir_type_of(const struct inode *i);
 
 /* --- inline.c: directories in the inode, read-only service (MD-26) --- */

@@ -311,11 +311,14 @@ static bool stop_at_name(void *arg, struct name name, ino_nr ino, u8 type, u64 n
 	return name_is_dots(name);
 }
 
-/* A directory that can't be read counts as not empty (DR-16). */
-bool dir_is_empty(struct inode *dir)
+/* A damaged directory counts as not empty (DR-16). */
+int dir_check_empty(struct inode *dir)
 {
 	u64 cookie = 0;
 	bool only_dots = true;
+	int err = iterate_locked(dir, dir->ino, &cookie, stop_at_name, &only_dots);
 
-	return iterate_locked(dir, dir->ino, &cookie, stop_at_name, &only_dots) == 0 && only_dots;
+	if (err == -ENOMEM || err == -EIO)
+		return err;
+	return err == 0 && only_dots ? 0 : ERR(ENOTEMPTY);
 }

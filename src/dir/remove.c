@@ -40,8 +40,8 @@ static int remove_found(struct inode *dir, const struct cred *cred, const struct
 
 	os_rwsem_lock_nested(&i->lock, 2);
 	err = dir_victim_check(dir, i, cred, want_dir);
-	if (!err && want_dir && !dir_is_empty(i))
-		err = ERR(ENOTEMPTY);
+	if (!err && want_dir)
+		err = dir_check_empty(i);
 	if (!err)
 		err = handle_start(dir->volume->journal, &h, remove_credits(), 0);
 	if (!err) {

@@ -215,8 +215,11 @@ static int check(struct rename *r)
 	err = permission_check(r);
 	if (err)
 		return err;
-	if (r->target && dir && !(r->flags & RENAME_F_EXCHANGE) && !dir_is_empty(r->target))
-		return ERR(ENOTEMPTY);
+	if (r->target && dir && !(r->flags & RENAME_F_EXCHANGE)) {
+		err = dir_check_empty(r->target);
+		if (err)
+			return err;
+	}
 	err = count_check(r);
 	return err ? err : parents_check(r);
 }

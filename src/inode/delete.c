@@ -112,6 +112,8 @@ static int delete_end(struct handle *h, struct inode *i)
 	int err = xattr_delete_all(h, i);
 
 	if (!err)
+		err = space_inode_free_prepare(h, i->volume, i->ino);
+	if (!err)
 		err = orphan_remove(h, i);
 	if (err)
 		return err;

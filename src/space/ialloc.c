@@ -195,6 +195,24 @@ int space_inode_free(struct handle *h, struct volume *v, ino_nr ino, bool dir)
 	return err;
 }
 
+int space_inode_free_prepare(struct handle *h, struct volume *v, ino_nr ino)
+{
+	struct space *sp = v->space;
+	struct group *g;
+	int err;
+
+	if (!inode_in_range(sp, ino))
+		return 0; /* space_inode_free says so */
+	err = group_find(sp, space_inode_group(v, ino), &g);
+	if (err)
+		return err;
+	group_lock(g);
+	if (!group_uninit(sp, g, EXT4_BG_INODE_UNINIT))
+		err = group_write_inodes(h, sp, g);
+	group_unlock(sp, g);
+	return err;
+}
+
 /* AL-10: beyond itable_unused nothing was ever used. */
 static int in_use_locked(struct space *sp, struct group *g, u32 index)
 {

@@ -130,6 +130,8 @@ struct inode_alloc_request {
 int space_inode_alloc(
 	struct handle *h, struct volume *v, const struct inode_alloc_request *req, ino_nr *out);
 int space_inode_free(struct handle *h, struct volume *v, ino_nr ino, bool dir);
+/* Reads what space_inode_free will change, in the same handle. */
+int space_inode_free_prepare(struct handle *h, struct volume *v, ino_nr ino);
 /* 1 allocated, 0 free or never used, negative on a bad bitmap. */
 int space_inode_in_use(struct volume *v, ino_nr ino);
 /* Block and byte offset of the raw inode; EUCLEAN when the descriptor is bad. */
