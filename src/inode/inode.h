@@ -24,16 +24,16 @@
 #include "os/atomic.h"
 #include "os/clock.h"
 
-enum inode_state {		 /* bits of inode->state, atomic */
-	INODE_ORPHAN_FILE = 1,	 /* has a slot in the orphan file */
-	INODE_ORPHAN_LIST = 2,	 /* is on the superblock's list */
-	INODE_FREEING = 4,	 /* last reference gone: lookups wait */
-	INODE_BAD = 8,		 /* failed a check: every operation gets EUCLEAN */
-	INODE_EA = 16,		 /* holds an attribute value (XA-6) */
-	INODE_UNTRUNCATED = 128, /* a truncation failed: blocks behind the end hold old data */
-	INODE_TMPFILE = 64,  /* made without a name: may get one though it has no link (DR-17) */
+enum inode_state {	       /* bits of inode->state, atomic */
+	INODE_ORPHAN_FILE = 1, /* has a slot in the orphan file */
+	INODE_ORPHAN_LIST = 2, /* is on the superblock's list */
+	INODE_FREEING = 4,     /* last reference gone: lookups wait */
+	INODE_BAD = 8,	       /* failed a check: every operation gets EUCLEAN */
+	INODE_EA = 16,	       /* holds an attribute value (XA-6) */
+	INODE_TMPFILE = 64,    /* made without a name: may get one though it has no link (DR-17) */
 	INODE_EMPTIED = 128, /* cut to nothing: what is written next probably replaces it (IO-85) */
-	INODE_NEW = 32,	     /* its directory entry may not be durable (no-journal fsync, IO-92) */
+	INODE_UNTRUNCATED = 1024, /* a truncation failed: blocks behind the end hold old data */
+	INODE_NEW = 32, /* its directory entry may not be durable (no-journal fsync, IO-92) */
 };
 
 struct inode {

@@ -9,7 +9,7 @@
 #include "os/assert.h"
 #include "os/atomic.h"
 
-enum {			     /* further bits of inode->state */
+enum {			     /* further bits of inode->state; 1024 is taken */
 	INODE_LOADING = 256, /* in the cache, not yet filled: lookups wait */
 	INODE_BLANK = 512,   /* never written: the raw inode is zeroed first (AL-8) */
 };
