@@ -79,6 +79,8 @@ def uext4(*args, **named):
 
 
 def become(user):
+    """For a new process: that user, and no signal ignored, as a shell does to what it runs behind."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     if os.getuid() == 0 and user != 0:
         os.setgroups([])
         os.setresgid(user, user, user)

@@ -88,7 +88,7 @@ static void compare_refused(struct job *job, const u8 *before, struct verdict *v
 
 /*
  * What follows from damage that was met and left alone: a deleted file whose
- * blocks can't be freed stays an orphan, a group that can't be trusted keeps
+ * blocks can't be freed, or a truncated one, stays an orphan, a group that can't be trusted keeps
  * what was freed. Blocks used but free are never among it.
  */
 static bool is_consequence(const char *line)
@@ -97,9 +97,9 @@ static bool is_consequence(const char *line)
 		"Block bitmap differences: -", "Orphan file  block  is not clean.", "Clear? no",
 		"Failed to initialize orphan file.", "Recreate? no", "Fix? no", "Unattached inode ",
 		"Connect to ", "Extended attribute block  ", "Free blocks count wrong",
-		"Inode  was part of the orphaned", "Inode  ref count", "Problem in HTREE ",
-		"Free inodes count wrong", "Inodes that were part of", "\t", "Directory inode ",
-		"Salvage? no", "efsck: aborted"};
+		"Inode  was part of the orphaned", "Inode  ref count", "Inode , i_size is ",
+		"Problem in HTREE ", "Free inodes count wrong", "Inodes that were part of", "\t",
+		"Directory inode ", "Salvage? no", "efsck: aborted"};
 
 	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
 		if (strncmp(line, kinds[k], strlen(kinds[k])) == 0 && !strchr(line, '+'))
