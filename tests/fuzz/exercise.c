@@ -180,7 +180,8 @@ static void change_file(struct run *run, struct uext4_inode *i)
 	DID(uext4_pwrite(f, data, sizeof(data), 100));
 	DID(uext4_pwrite(f, data, 10, 100000));
 	DID(uext4_fsync(f));
-	DID(uext4_ftruncate(f, 3000));
+	if (DID(uext4_ftruncate(f, 3000)))
+		run->report->truncation_failed = true;
 	DID(uext4_ftruncate(f, 50000));
 	uext4_file_close(f);
 }

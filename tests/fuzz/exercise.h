@@ -12,10 +12,11 @@ enum { EXERCISE_RO = 1, EXERCISE_QUICK = 2 };
 struct report {
 	int open_err;
 	int close_err;
-	bool seen[256];	      /* errno values that calls gave */
-	bool logged_error;    /* a message of level error or warning */
-	bool says_what_to_do; /* a message that names e2fsck, or a feature */
-	int first_odd;	      /* an errno that no bad image should cause, or 0 */
+	bool seen[256];		/* errno values that calls gave */
+	bool logged_error;	/* a message of level error or warning */
+	bool says_what_to_do;	/* a message that names e2fsck, or a feature */
+	bool truncation_failed; /* a file keeps blocks behind its end, and its orphan record */
+	int first_odd;		/* an errno that no bad image should cause, or 0 */
 	const char *odd_call;
 	char log[2000]; /* the first messages */
 };

@@ -88,26 +88,30 @@ static void compare_refused(struct job *job, const u8 *before, struct verdict *v
 
 /*
  * What follows from damage that was met and left alone: a deleted file whose
- * blocks can't be freed, or a truncated one, stays an orphan, a group that can't be trusted keeps
- * what was freed. Blocks used but free are never among it.
+ * blocks can't be freed stays an orphan, a group that can't be trusted keeps
+ * what was freed. Blocks used but free are never among it. A file stays an
+ * orphan with a size below its blocks only if its truncation said that it failed.
  */
-static bool is_consequence(const char *line)
+static bool is_consequence(const char *line, const struct report *r)
 {
 	static const char *const kinds[] = {"Deleted inode ", "Inode bitmap differences: -",
 		"Block bitmap differences: -", "Orphan file  block  is not clean.", "Clear? no",
 		"Failed to initialize orphan file.", "Recreate? no", "Fix? no", "Unattached inode ",
 		"Connect to ", "Extended attribute block  ", "Free blocks count wrong",
-		"Inode  was part of the orphaned", "Inode  ref count", "Inode , i_size is ",
-		"Problem in HTREE ", "Free inodes count wrong", "Inodes that were part of", "\t",
-		"Directory inode ", "Salvage? no", "efsck: aborted"};
+		"Inode  was part of the orphaned", "Inode  ref count", "Problem in HTREE ",
+		"Free inodes count wrong", "Inodes that were part of", "\t", "Directory inode ",
+		"Salvage? no", "efsck: aborted"};
 
+	if (strncmp(line, "Inode , i_size is ", 18) == 0)
+		return r->truncation_failed;
 	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
 		if (strncmp(line, kinds[k], strlen(kinds[k])) == 0 && !strchr(line, '+'))
 			return true;
 	return false;
 }
 
-static void compare_fsck(struct image *img, const char *before, bool damage, struct verdict *v)
+static void compare_fsck(struct image *img, const char *before, bool damage, const struct report *r,
+	struct verdict *v)
 {
 	char *after = image_fsck(img), *save, needle[1100];
 
@@ -115,7 +119,7 @@ static void compare_fsck(struct image *img, const char *before, bool damage, str
 		size_t len = strlen(v->why);
 
 		snprintf(needle, sizeof(needle), "\n%.1000s\n", line);
-		if (damage && is_consequence(line))
+		if (damage && is_consequence(line, r))
 			continue;
 		if (!strstr(before, needle) && len + 300 < sizeof(v->why))
 			snprintf(v->why + len, 300, "new complaint: %s\n", line);
@@ -139,7 +143,7 @@ static void read_write(struct job *job, const struct poke_case *c, struct verdic
 	if (r.open_err)
 		compare_refused(job, before, v);
 	else if (kinds)
-		compare_fsck(img, kinds, r.says_what_to_do || c->found != 0, v);
+		compare_fsck(img, kinds, r.says_what_to_do || c->found != 0, &r, v);
 	free(kinds);
 	free(before);
 }
