@@ -117,12 +117,16 @@ int dir_block_append(struct handle *h, struct inode *dir, const struct buf_type 
 	ASSERT(at == 0 || os_rwsem_held(&dir->lock)); /* a new directory is known to nobody else */
 	if (!err)
 		err = map_create(h, &dir->map, at, 1, MAP_CREATE_METADATA, &m);
-	if (!err)
-		err = buf_create(h, dir->volume->bcache, m.pblk, type, &ctx, out);
 	if (err)
 		return err;
+	err = buf_create(h, dir->volume->bcache, m.pblk, type, &ctx, out);
+	if (err)
+		return half_done(h, err);
 	inode_set_size(dir, size);
 	inode_set_disk_size(dir, size);
 	*lblk = at;
-	return inode_dirty(h, dir);
+	err = inode_dirty(h, dir);
+	if (err)
+		buf_put(*out);
+	return half_done(h, err);
 }

@@ -141,7 +141,7 @@ static int add_to_new_block(
 	leaf_format(dir, b);
 	err = leaf_insert(h, dir, b, name, ino, type);
 	buf_put(b);
-	return err;
+	return half_done(h, err);
 }
 
 /* dir_hint is where the last entry went: filling a long directory does not start over each time. */

@@ -109,26 +109,23 @@ static int convert(struct handle *h, struct inode *dir, struct buf *root, u32 re
 	struct buf_ctx ctx = dir_ctx(dir);
 	struct buf *leaf;
 	lblk_t lblk;
-	int err = dir_block_append(h, dir, &dir_leaf_type, &leaf, &lblk);
+	int err = buf_write_access(h, root);
 
+	if (!err)
+		err = dir_block_append(h, dir, &dir_leaf_type, &leaf, &lblk);
 	if (err)
 		return err;
-	err = buf_write_access(h, root);
-	if (!err) {
-		move_entries(dir, root->data, rest, leaf);
-		root_format(dir, root->data, lblk);
-		buf_retype(root, &dir_root_type, &ctx);
-		err = buf_dirty(h, root);
-	}
+	move_entries(dir, root->data, rest, leaf);
+	root_format(dir, root->data, lblk);
+	buf_retype(root, &dir_root_type, &ctx);
+	err = buf_dirty(h, root);
 	if (!err)
 		err = buf_dirty(h, leaf);
 	buf_put(leaf);
-	if (err)
-		return err;
 	os_mutex_lock(&dir->raw_lock);
 	dir->f.flags |= EXT4_INDEX_FL;
 	os_mutex_unlock(&dir->raw_lock);
-	return inode_dirty(h, dir);
+	return half_done(h, err ? err : inode_dirty(h, dir));
 }
 
 int dx_make_indexed(struct handle *h, struct inode *dir)

@@ -1,7 +1,8 @@
 /*
  * Growing the index: splitting leaves and nodes, raising the root (DR-8..10).
- * Each step appends its new block before it changes anything, and leaves a
- * valid tree, so that running out of space between two steps does no harm.
+ * Each step asks write access for what is there and appends its new block before it
+ * changes anything, and leaves a valid tree, so that running out of space between two
+ * steps does no harm. What fails behind the append gives up the transaction.
  */
 #include "base/err.h"
 #include "base/mutant.h"
@@ -54,24 +55,24 @@ static int node_split(
 	struct dx_frame fresh;
 	struct buf *b;
 	lblk_t lblk;
-	int err = dir_block_append(h, dir, &dir_node_type, &b, &lblk);
+	int err = buf_write_access(h, f->b);
 
+	if (!err)
+		err = buf_write_access(h, parent->b);
+	if (!err)
+		err = dir_block_append(h, dir, &dir_node_type, &b, &lblk);
 	if (err)
 		return err;
 	node_format(dir, b, &fresh);
-	err = buf_write_access(h, f->b);
-	if (!err) {
-		fresh.entries[0].block = f->entries[keep].block;
-		memcpy(&fresh.entries[1], &f->entries[keep + 1],
-			(count - keep - 1) * sizeof(*f->entries));
-		set_count(&fresh, count - keep);
-		set_count(f, keep);
-		err = buf_dirty(h, f->b);
-	}
+	fresh.entries[0].block = f->entries[keep].block;
+	memcpy(&fresh.entries[1], &f->entries[keep + 1], (count - keep - 1) * sizeof(*f->entries));
+	set_count(&fresh, count - keep);
+	set_count(f, keep);
+	err = buf_dirty(h, f->b);
 	if (!err)
 		err = buf_dirty(h, b);
 	buf_put(b);
-	return err ? err : dx_add_child(h, parent, hash, lblk);
+	return half_done(h, err ? err : dx_add_child(h, parent, hash, lblk));
 }
 
 /* All children of the root move to a new node below it. */
@@ -86,24 +87,23 @@ static int root_raise(struct handle *h, struct inode *dir, struct dx_path *p)
 
 	if (p->depth >= (super_has_largedir(&dir->volume->sb) ? 3u : 2u))
 		return ERR(ENOSPC);
-	err = dir_block_append(h, dir, &dir_node_type, &b, &lblk);
+	err = buf_write_access(h, root->b);
+	if (!err)
+		err = dir_block_append(h, dir, &dir_node_type, &b, &lblk);
 	if (err)
 		return err;
 	node_format(dir, b, &fresh);
-	err = buf_write_access(h, root->b);
-	if (!err) {
-		fresh.entries[0].block = root->entries[0].block;
-		memcpy(&fresh.entries[1], &root->entries[1], (count - 1) * sizeof(*root->entries));
-		set_count(&fresh, count);
-		set_count(root, 1);
-		root->entries[0].block = cpu_to_le32(lblk);
-		r->info.indirect_levels++;
-		err = buf_dirty(h, root->b);
-	}
+	fresh.entries[0].block = root->entries[0].block;
+	memcpy(&fresh.entries[1], &root->entries[1], (count - 1) * sizeof(*root->entries));
+	set_count(&fresh, count);
+	set_count(root, 1);
+	root->entries[0].block = cpu_to_le32(lblk);
+	r->info.indirect_levels++;
+	err = buf_dirty(h, root->b);
 	if (!err)
 		err = buf_dirty(h, b);
 	buf_put(b);
-	return err;
+	return half_done(h, err);
 }
 
 /*
@@ -197,27 +197,27 @@ static int split_apply(struct handle *h, struct inode *dir, struct dx_path *p, s
 	const struct split_space *s, u32 count)
 {
 	u32 keep = split_point(s->entries, count), hash = s->entries[keep].hash;
+	struct dx_frame *parent = &p->frame[p->depth - 1];
 	struct buf *fresh;
 	lblk_t lblk;
-	int err = dir_block_append(h, dir, &dir_leaf_type, &fresh, &lblk);
+	int err = buf_write_access(h, old);
 
+	if (!err)
+		err = buf_write_access(h, parent->b);
+	if (!err)
+		err = dir_block_append(h, dir, &dir_leaf_type, &fresh, &lblk);
 	if (err)
 		return err;
-	err = buf_write_access(h, old);
-	if (!err) {
-		memcpy(s->copy, old->data, dir_block_size(dir));
-		leaf_write(dir, fresh, s->copy, s->entries + keep, count - keep);
-		leaf_write(dir, old, s->copy, s->entries, keep);
-		err = buf_dirty(h, old);
-	}
+	memcpy(s->copy, old->data, dir_block_size(dir));
+	leaf_write(dir, fresh, s->copy, s->entries + keep, count - keep);
+	leaf_write(dir, old, s->copy, s->entries, keep);
+	err = buf_dirty(h, old);
 	if (!err)
 		err = buf_dirty(h, fresh);
 	buf_put(fresh);
-	if (err)
-		return err;
 	if (hash == s->entries[keep - 1].hash)
 		hash |= 1; /* DR-8: the same hash goes on in the new leaf */
-	return dx_add_child(h, &p->frame[p->depth - 1], hash, lblk);
+	return half_done(h, err ? err : dx_add_child(h, parent, hash, lblk));
 }
 
 /* The bottom frame has room. */

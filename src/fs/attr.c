@@ -236,11 +236,15 @@ static int change_commit(struct inode *i, const struct cred *c, const struct att
 
 	if (err)
 		return err;
-	change_apply(i, c, a);
-	if (a->valid & ATTR_MODE)
-		err = acl_chmod(&h, i, i->f.mode);
-	if (!err)
+	err = inode_dirty(&h, i); /* so that what may fail comes first */
+	if (!err && a->valid & ATTR_MODE)
+		err = acl_chmod(&h, i, a->mode);
+	if (!err) {
+		change_apply(i, c, a);
 		err = inode_dirty(&h, i);
+		if (err)
+			journal_abort(h.journal, err); /* the ACL has changed */
+	}
 	return handle_end(&h, err);
 }
 

@@ -124,6 +124,9 @@ static int delete_end(struct handle *h, struct inode *i)
 	err = inode_dirty(h, i);
 	if (!err)
 		err = space_inode_free(h, i->volume, i->ino, dir);
+	/* Its record is gone: without the rest the number would be nobody's. Damage may cost it. */
+	if (err && err != -EUCLEAN && err != -EBADMSG)
+		journal_abort(h->journal, err);
 	return err;
 }
 

@@ -84,7 +84,7 @@ static int extent_step_remove(struct handle *h, struct filemap *fm, struct exten
 	*cur = (lblk_t)start;
 	filemap_add_blocks(fm, -(s64)len);
 	/* Out of the tree first: an error from here on leaks (HD-10). */
-	return space_free(h, fm->volume, fm->owner, pblk, len, goal_free_flags(fm));
+	return map_free(h, fm, pblk, len, goal_free_flags(fm));
 }
 
 static int remove_step(struct handle *h, struct filemap *fm, lblk_t from, lblk_t *cur)

@@ -143,7 +143,7 @@ static int free_nodes(struct handle *h, struct filemap *fm, const pblk_t *pblk, 
 
 	for (i = 0; i < count && !err; i++) {
 		filemap_add_blocks(fm, -1);
-		err = space_free(h, fm->volume, fm->owner, pblk[i], 1, SPACE_METADATA);
+		err = map_free(h, fm, pblk[i], 1, SPACE_METADATA);
 	}
 	return err;
 }

@@ -119,8 +119,7 @@ int goal_alloc_tree(
 void goal_undo_tree(struct handle *h, struct filemap *fm, pblk_t pblk)
 {
 	filemap_add_blocks(fm, -1);
-	(void)space_free(
-		h, fm->volume, fm->owner, pblk, 1, 0); /* never logged: nothing to revoke */
+	(void)map_free(h, fm, pblk, 1, 0); /* never logged: nothing to revoke */
 }
 
 /*
@@ -133,7 +132,7 @@ void goal_undo_data(
 {
 	struct volume *v = fm->volume;
 
-	(void)space_free(h, v, fm->owner, got->pblk, got->len, 0);
+	(void)map_free(h, fm, got->pblk, got->len, 0);
 	if (g->delayed && space_claim(v, got->len, SPACE_MUST) != 0)
 		(void)status_undelay(fm, g->lblk, g->lblk + got->len);
 }
@@ -141,4 +140,13 @@ void goal_undo_data(
 u32 goal_free_flags(const struct filemap *fm)
 {
 	return fm->metadata_data ? SPACE_METADATA : 0;
+}
+
+int map_free(struct handle *h, struct filemap *fm, pblk_t pblk, u32 len, u32 flags)
+{
+	int err = space_free(h, fm->volume, fm->owner, pblk, len, flags);
+
+	if (err && err != -EUCLEAN && err != -EBADMSG)
+		journal_abort(h->journal, err);
+	return err;
 }

@@ -66,7 +66,7 @@ static int tables_free(struct handle *h, struct filemap *fm, const struct droppe
 
 	for (i = 0; i < d->count && !err; i++) {
 		filemap_add_blocks(fm, -1);
-		err = space_free(h, fm->volume, fm->owner, d->pblk[i], 1, SPACE_METADATA);
+		err = map_free(h, fm, d->pblk[i], 1, SPACE_METADATA);
 	}
 	return err;
 }
@@ -90,14 +90,17 @@ static int run_remove(
 		return volume_error(fm->volume, ERR(EUCLEAN), fm->owner, pblk,
 			"a block pointer is not valid: run e2fsck");
 	err = pointers_clear(h, fm, path, level, first, count);
-	if (!err)
+	if (!err) {
 		err = tables_drop(h, fm, path, level, &d);
+		if (err)
+			journal_abort(h->journal, err); /* the run is nobody's already */
+	}
 	indirect_release(path);
 	if (err)
 		return err;
 	filemap_add_blocks(fm, -(s64)count);
 	*cur -= count;
-	err = space_free(h, fm->volume, fm->owner, pblk, count, goal_free_flags(fm));
+	err = map_free(h, fm, pblk, count, goal_free_flags(fm));
 	return err ? err : tables_free(h, fm, &d);
 }
 
