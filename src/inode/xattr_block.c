@@ -166,7 +166,7 @@ static int create(struct handle *h, struct inode *i, const struct xattr_area *a,
 		return err;
 	err = buf_create(h, v->bcache, res.pblk, &block_type, &ctx, &b);
 	if (err) {
-		(void)map_free(h, &i->map, res.pblk, 1, SPACE_METADATA);
+		(void)space_free(h, v, i->ino, res.pblk, 1, SPACE_METADATA);
 		return err;
 	}
 	memcpy(b->data, a->image, a->size);
@@ -234,7 +234,7 @@ static int free_locked(struct handle *h, struct inode *i, struct buf *b)
 	ASSERT(os_mutex_held(xattr_block_lock(i->volume, pblk)));
 	xattr_index_drop(i->volume, le32_to_cpu(head_of(b)->h_hash), pblk);
 	buf_put(b);
-	return map_free(h, &i->map, pblk, 1, SPACE_METADATA);
+	return space_free(h, i->volume, i->ino, pblk, 1, SPACE_METADATA);
 }
 
 /* Drops the reference to the block; the last one frees it. */
@@ -306,9 +306,16 @@ int xattr_block_store(
 int xattr_block_release(struct handle *h, struct inode *i)
 {
 	bool kept;
-	int err = i->f.file_acl ? drop(h, i, true, &kept) : 0;
+	int err = i->f.file_acl ? inode_dirty(h, i) : 0; /* fails while nothing has changed */
 
-	if (!err)
-		refer(i, 0);
+	if (!err && i->f.file_acl)
+		err = drop(h, i, true, &kept);
+	if (err)
+		return err;
+	refer(i, 0);
+	/* What stays of the inode, if the rest of a deletion fails, must not name the block. */
+	err = inode_dirty(h, i);
+	if (err)
+		journal_abort(h->journal, err);
 	return err;
 }
