@@ -169,14 +169,15 @@ void folio_set_dirty(struct folio *f, u64 mask)
 	dirty_file_note(io);
 }
 
-void folio_set_clean(struct folio *f)
+void folio_set_clean(struct folio *f, u64 mask)
 {
 	struct iofile *io = f->io;
+	bool was_clean = f->dirty == 0;
 
 	ASSERT(os_mutex_held(&f->lock));
-	if (f->dirty == 0)
+	f->dirty &= ~mask;
+	if (was_clean || f->dirty)
 		return;
-	f->dirty = 0;
 	os_mutex_lock(&io->tree_lock);
 	tree_mark_dirty(io, f, false);
 	atomic_sub(&io->dirty_count, 1);
@@ -189,7 +190,7 @@ void folio_remove(struct folio *f)
 	struct iofile *io = f->io;
 
 	ASSERT(os_mutex_held(&f->lock) && !(f->flags & FOLIO_GONE));
-	folio_set_clean(f);
+	folio_set_clean(f, f->dirty);
 	os_mutex_lock(&io->tree_lock);
 	tree_remove(io, f);
 	os_mutex_unlock(&io->tree_lock);

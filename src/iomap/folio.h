@@ -127,7 +127,7 @@ int folio_get_or_make(
 void folio_wait_flags(struct folio *f, u32 flags);  /* lock held, dropped while waiting */
 void folio_clear_flags(struct folio *f, u32 flags); /* lock held; wakes */
 void folio_set_dirty(struct folio *f, u64 mask);    /* lock held */
-void folio_set_clean(struct folio *f);		    /* lock held: forgets dirty bits */
+void folio_set_clean(struct folio *f, u64 mask);    /* lock held */
 /* Takes it out of tree and LRU; lock held, caller keeps its own reference. */
 void folio_remove(struct folio *f);
 /* Block bits that [start, end) covers: touches any part / lies wholly inside. File positions. */

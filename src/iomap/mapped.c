@@ -42,20 +42,16 @@ static u64 add_mapped(struct io_writer *w, struct folio *f, u64 mask, u64 *clean
 /* Under the folio's lock, so that nobody changes what is mapped here. */
 static int claim_mapped(struct io_writer *w, struct folio *f, u64 start, u64 end)
 {
-	u64 dirty = f->dirty, added, clean, rest;
+	u64 added, clean;
 	int err = 0;
 
-	added = add_mapped(w, f, folio_clip_to_end(f, dirty & folio_mask_touched(f, start, end)),
+	added = add_mapped(w, f, folio_clip_to_end(f, f->dirty & folio_mask_touched(f, start, end)),
 		&clean, &err);
-	if (clean) {
-		rest = dirty & ~clean;
-		folio_set_clean(f);
-		folio_set_dirty(f, rest);
-	}
 	if (added) {
 		io_writer_claim(w, f, added);
 		w->claimed[w->count - 1].todo = 0;
 	}
+	folio_set_clean(f, clean);
 	return err;
 }
 

@@ -105,6 +105,7 @@ struct iofile {
 	u32 folio_count;	      /* atomic; changes under tree_lock */
 	u32 dirty_count;	      /* dirty folios; atomic, changes under tree_lock */
 	u32 wb_count;		      /* folios under writeback; atomic */
+	u32 wb_returned;	      /* grows when a writer makes folios dirty again; atomic */
 	u64 writing_end;	      /* end of the write in progress, 0 if none; atomic */
 	struct list dirty_node;	      /* files with dirty folios; lock: cache lock */
 	bool dirty_listed;	      /* atomic; changes under the cache lock */

@@ -9,7 +9,6 @@ static void forget_part(struct folio *f, u64 start, u64 end)
 {
 	u64 inside = folio_mask_inside(f, start, end);
 	u64 edges = folio_mask_touched(f, start, end) & ~inside & f->uptodate;
-	u64 dirty = f->dirty & ~inside;
 
 	if (edges) {
 		u64 from = max_of(start, f->pos), to = min_of(end, f->pos + f->size);
@@ -17,10 +16,7 @@ static void forget_part(struct folio *f, u64 start, u64 end)
 		memset(f->data + (from - f->pos), 0, to - from);
 	}
 	f->uptodate &= ~inside;
-	if (dirty == f->dirty)
-		return;
-	folio_set_clean(f);
-	folio_set_dirty(f, dirty);
+	folio_set_clean(f, inside);
 }
 
 void iofile_drop_range(struct iofile *io, u64 start, u64 end)

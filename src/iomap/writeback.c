@@ -107,21 +107,25 @@ int iofile_write_mapped(struct iofile *io, u64 start, u64 end)
 	return err;
 }
 
+/*
+ * Another writer may give blocks back that it could not map yet: they are dirty again after the
+ * wait, and to be written by us (IO-94).
+ */
 int iofile_write_range(struct iofile *io, u64 start, u64 end, bool wait)
 {
-	u32 seq = atomic_load_acq(&io->wb_error_seq);
-	int err = 0;
+	u32 seq = atomic_load_acq(&io->wb_error_seq), returned;
+	int err = 0, wait_err = 0;
 
-	if (iofile_is_dirty(io))
-		err = write_all_kinds(io, start, end, wait);
-	if (wait) {
-		int wait_err = iofile_wait_range(io, start, end);
-
-		if (!err)
-			err = wait_err;
-		if (!err && atomic_load_acq(&io->wb_error_seq) != seq)
-			err = atomic_load_relaxed(&io->wb_error);
-	}
+	do {
+		returned = atomic_load_acq(&io->wb_returned);
+		if (iofile_is_dirty(io))
+			err = write_all_kinds(io, start, end, wait);
+		if (wait)
+			wait_err = iofile_wait_range(io, start, end);
+		err = err ? err : wait_err;
+	} while (wait && !err && atomic_load_acq(&io->wb_returned) != returned);
+	if (wait && !err && atomic_load_acq(&io->wb_error_seq) != seq)
+		err = atomic_load_relaxed(&io->wb_error);
 	return err;
 }
 

@@ -57,6 +57,7 @@ void io_writer_part_done(struct folio *f, u64 mask, int err)
 			(u64)__builtin_popcountll(mask) * f->cache->p.block_size);
 }
 
+/* Counts before the folio turns clean: who waits sees it in one of the two. */
 void io_writer_claim(struct io_writer *w, struct folio *f, u64 mask)
 {
 	ASSERT(os_mutex_held(&f->lock) && !(f->flags & (FOLIO_WRITEBACK | FOLIO_SUBMITTED)));
@@ -85,12 +86,11 @@ static void claim_round(struct io_writer *w, u64 *pos, u64 end)
 		folio_lock(f);
 		busy = f->flags & FOLIO_WRITEBACK;
 		if (!busy && f->dirty && !(f->flags & FOLIO_GONE)) {
-			u64 mask = f->dirty;
+			u64 mask = folio_clip_to_end(f, f->dirty);
 
-			folio_set_clean(f);
-			mask = folio_clip_to_end(f, mask);
 			if (mask)
 				io_writer_claim(w, f, mask);
+			folio_set_clean(f, f->dirty);
 		}
 		os_mutex_unlock(&f->lock);
 		busy = busy && w->wait;
@@ -247,7 +247,10 @@ void io_writer_release(struct io_writer *w)
 		folio_lock(f);
 		f->io_error = 0;
 		f->uptodate &= ~c->lost;
-		folio_set_dirty(f, c->todo);
+		if (c->todo) {
+			atomic_add(&f->io->wb_returned, 1);
+			folio_set_dirty(f, c->todo);
+		}
 		folio_clear_flags(f, FOLIO_WRITEBACK | FOLIO_SUBMITTED);
 		atomic_sub(&f->io->wb_count, 1);
 		os_mutex_unlock(&f->lock);

@@ -151,7 +151,10 @@ static int write_end(struct iofile *io, u64 pos, u64 len, s64 done, u32 request,
 static int writeback_begin(struct iofile *io, u64 pos, u64 len, u32 request, struct iomap *m)
 {
 	struct fake *f = fake_of(io);
+	int err = f->on_place ? f->on_place(f) : 0;
 
+	if (err)
+		return err;
 	os_mutex_lock(&f->map_lock);
 	if (f->map[pos / f->o.block_size].state == FAKE_DELAYED)
 		allocate(f, pos, len, m, FAKE_WRITTEN);
@@ -159,6 +162,15 @@ static int writeback_begin(struct iofile *io, u64 pos, u64 len, u32 request, str
 		map_report(f, pos, m);
 	os_mutex_unlock(&f->map_lock);
 	return 0;
+}
+
+static bool writeback_retry(struct iofile *io, int err, unsigned *attempts)
+{
+	struct fake *f = fake_of(io);
+
+	if (f->on_retry)
+		f->on_retry(f);
+	return f->on_retry != NULL;
 }
 
 static u64 io_cookie(struct iofile *io)
@@ -199,6 +211,7 @@ static const struct iofile_ops fake_ops = {
 	.read = &read_ops,
 	.write = &write_ops,
 	.writeback = &writeback_ops,
+	.writeback_retry = writeback_retry,
 	.cookie = io_cookie,
 	.size = io_size,
 	.get = io_get,

@@ -43,6 +43,8 @@ struct fake {
 	void (*on_begin)(struct fake *f, u64 pos, u64 len); /* after allocation, no lock */
 	u64 (*on_size)(struct fake *f);			    /* instead of size */
 	void (*on_end)(struct fake *f);			    /* before the size moves */
+	int (*on_place)(struct fake *f);  /* writeback maps: 0 or an error to fail with */
+	void (*on_retry)(struct fake *f); /* NULL: no error of it is worth a retry */
 };
 
 void fake_init(struct fake *f, const struct fake_options *o);

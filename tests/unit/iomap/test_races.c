@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/rng.h"
 #include "dev/devices.h"
+#include "iomap/folio.h"
 #include "os/atomic.h"
 #include "os/clock.h"
 #include "os/thread.h"
@@ -107,6 +108,53 @@ static void test_IO_1_reader_of_new_blocks(void **state)
 {
 	new_block_race(false);
 	new_block_race(true);
+}
+
+static struct os_thread *syncer;
+static bool sync_left_dirty;
+
+static void sync_run(void *arg)
+{
+	struct fake *f = arg;
+
+	assert_int_equal(fake_sync(f), 0);
+	sync_left_dirty = iofile_is_dirty(&f->io);
+}
+
+/* The only folio is claimed: a sync comes and waits for it (its reference shows that). */
+static int no_place_yet(struct fake *f)
+{
+	struct folio *folio = folio_find(&f->io, 0);
+
+	f->on_place = NULL;
+	assert_int_equal(os_thread_create(&syncer, "syncer", sync_run, f), 0);
+	while (atomic_load_acq(&folio->refs) < 4)
+		os_sleep_ns(NSEC_PER_MSEC);
+	folio_put(folio);
+	return -ENOSPC;
+}
+
+static void sync_first(struct fake *f)
+{
+	os_thread_join(syncer);
+}
+
+/* What another writer claimed, could not place and gave back, a sync writes itself. */
+static void test_IO_94_sync_meets_a_retry(void **state)
+{
+	struct fake_options o = plain;
+	u8 data[BS];
+	struct fake f;
+
+	o.delayed = true;
+	fake_init(&f, &o);
+	fill_values(data, 0, sizeof(data));
+	assert_int_equal(fake_write(&f, 0, data, sizeof(data)), sizeof(data));
+	f.on_place = no_place_yet;
+	f.on_retry = sync_first;
+	assert_int_equal(iofile_write_range(&f.io, 0, UINT64_MAX, false), 0);
+	assert_false(sync_left_dirty);
+	fake_fini(&f);
 }
 
 static unsigned size_asked;
@@ -296,6 +344,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_IO_73_append_meets_writeback),
 		cmocka_unit_test(test_IO_1_reader_of_new_blocks),
+		cmocka_unit_test(test_IO_94_sync_meets_a_retry),
 		cmocka_unit_test(test_IO_81_restless_size),
 		cmocka_unit_test(test_IO_94_sync_waits_for_the_flusher),
 		cmocka_unit_test(test_IO_99_storm_4k),
