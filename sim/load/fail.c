@@ -64,8 +64,21 @@ static void arm(struct world *w, const struct trial *t)
 static void disarm(struct world *w, struct trial *t)
 {
 	memory.armed = false;
+	dev_fault_clear(w->fault); /* first: background threads go on */
 	t->hits = t->kind == FAIL_MEMORY ? memory.hits : dev_fault_hits(w->fault);
-	dev_fault_clear(w->fault);
+}
+
+/*
+ * The device's failures end in an aborted file system, and those of memory may: where
+ * half of a change can't be taken back, the transaction is given up.
+ */
+static bool gave_up(struct world *w, const struct trial *t)
+{
+	if (t->kind != FAIL_MEMORY)
+		return t->hits > 0;
+	if (w->error[0] && !strstr(w->error, "aborted by error 12"))
+		world_fail(w, "an error without a reason", 0);
+	return w->error[0];
 }
 
 static const struct step grow = {"truncate", "foo", NULL, 0, 9000, 0};
@@ -80,7 +93,7 @@ static void fail_body(struct world *w, void *arg)
 	arm(w, t);
 	player_step(&p, t->step);
 	disarm(w, t);
-	if (t->kind == FAIL_MEMORY || !t->hits) {
+	if (!gave_up(w, t)) {
 		world_settle(w);
 		player_step(&p, &grow); /* shows what a truncation has left */
 		world_settle(w);

@@ -166,7 +166,7 @@ static int create(struct handle *h, struct inode *i, const struct xattr_area *a,
 		return err;
 	err = buf_create(h, v->bcache, res.pblk, &block_type, &ctx, &b);
 	if (err) {
-		(void)space_free(h, v, i->ino, res.pblk, 1, SPACE_METADATA);
+		(void)map_free(h, &i->map, res.pblk, 1, 0); /* never logged: nothing to revoke */
 		return err;
 	}
 	memcpy(b->data, a->image, a->size);
