@@ -166,3 +166,11 @@ void disk_write(struct uext4_file *file, u64 pos, u64 len, u8 value)
 	assert_int_equal(uext4_pwrite(file, buf, len, pos), len);
 	free(buf);
 }
+
+struct uext4_stat disk_stat(struct uext4_file *file)
+{
+	struct uext4_stat st;
+
+	assert_int_equal(uext4_stat(uext4_file_inode(file), &st), 0);
+	return st;
+}

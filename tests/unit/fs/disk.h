@@ -43,5 +43,6 @@ u64 disk_claimed(struct disk_test *d);
 /* len bytes from pos on are value; fails the test with the first that isn't. */
 void disk_expect(struct uext4_file *file, u64 pos, u64 len, u8 value);
 void disk_write(struct uext4_file *file, u64 pos, u64 len, u8 value);
+struct uext4_stat disk_stat(struct uext4_file *file);
 
 #endif

@@ -1,22 +1,13 @@
-/* Delayed allocation and its writeback: space, sizes, errors, power cuts. */
+/* Delayed allocation and its writeback: space, sizes, errors. */
 #include "disk.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "os/atomic.h"
-#include "os/thread.h"
 
 #define BYTES (12u << 20)
 #define BS 4096u
-
-static struct uext4_stat stat_of(struct uext4_file *file)
-{
-	struct uext4_stat st;
-
-	assert_int_equal(uext4_stat(uext4_file_inode(file), &st), 0);
-	return st;
-}
 
 static struct uext4_extent first_extent(struct uext4_file *file)
 {
@@ -42,31 +33,31 @@ static void test_IO_25_disk_size_follows_data(void **state)
 	file = disk_open(&d, "file", O_RDWR);
 	disk_write(file, 0, 10000, 1);
 	assert_int_equal(first_extent(file).state, UEXT4_EXTENT_DELAYED);
-	assert_int_equal(stat_of(file).size, 10000);
-	assert_int_equal(stat_of(file).blocks, 3 * BS / 512); /* g614, g615 */
+	assert_int_equal(disk_stat(file).size, 10000);
+	assert_int_equal(disk_stat(file).blocks, 3 * BS / 512); /* g614, g615 */
 	disk_commit(&d);
 	uext4_file_close(file);
 	disk_power_cut(&d);
 	file = disk_open(&d, "file", O_RDWR);
-	assert_int_equal(stat_of(file).size, 0);
+	assert_int_equal(disk_stat(file).size, 0);
 	disk_write(file, 0, 10000, 2);
 	assert_int_equal(uext4_fsync(file), 0);
 	assert_int_equal(first_extent(file).state, UEXT4_EXTENT_WRITTEN);
-	assert_int_equal(stat_of(file).blocks, 3 * BS / 512);
+	assert_int_equal(disk_stat(file).blocks, 3 * BS / 512);
 	/* IO-26: the end lies in a written block; its new bytes are not on the device. */
 	disk_write(file, 10000, 100, 2);
 	disk_commit(&d);
 	uext4_file_close(file);
 	disk_power_cut(&d);
 	file = disk_open(&d, "file", O_RDWR);
-	assert_int_equal(stat_of(file).size, 10000);
+	assert_int_equal(disk_stat(file).size, 10000);
 	disk_expect(file, 0, 10000, 2);
 	disk_write(file, 10000, 100, 2);
 	assert_int_equal(uext4_fdatasync(file), 0);
 	uext4_file_close(file);
 	disk_power_cut(&d);
 	file = disk_open(&d, "file", O_RDWR);
-	assert_int_equal(stat_of(file).size, 10100);
+	assert_int_equal(disk_stat(file).size, 10100);
 	disk_expect(file, 0, 10100, 2);
 	uext4_file_close(file);
 	disk_end(&d);
@@ -91,7 +82,7 @@ static void failed_first_write(const char *mke2fs_options, bool nodelalloc)
 	uext4_file_close(file);
 	disk_power_cut(&d);
 	file = disk_open(&d, "file", O_RDWR);
-	disk_expect(file, 0, stat_of(file).size, 0);
+	disk_expect(file, 0, disk_stat(file).size, 0);
 	disk_write(file, 0, 20000, 3);
 	assert_int_equal(uext4_fsync(file), 0);
 	disk_expect(file, 0, 20000, 3);
@@ -120,7 +111,7 @@ static void test_IO_23_claims(void **state)
 	assert_int_equal(disk_claimed(&d), 151);
 	assert_int_equal(uext4_ftruncate(file, 20 * BS + 1), 0);
 	assert_int_equal(disk_claimed(&d), 21);
-	assert_int_equal(stat_of(file).blocks, 21 * BS / 512);
+	assert_int_equal(disk_stat(file).blocks, 21 * BS / 512);
 	assert_int_equal(uext4_fsync(file), 0);
 	assert_int_equal(disk_claimed(&d), 0);
 	disk_write(file, 0, 40 * BS, 3); /* 19 new ones */
@@ -222,7 +213,7 @@ static void test_IO_79_garbage_behind_the_end(void **state)
 		disk_power_cut(&d);
 		file = disk_open(&d, "file", O_RDWR);
 		disk_expect(file, 0, 100, 1);
-		if (stat_of(file).size > 100)
+		if (disk_stat(file).size > 100)
 			disk_expect(file, 100, how == 2 ? 200 : 8900, 0);
 		else
 			assert_int_equal(how, 2);
@@ -256,7 +247,7 @@ static void test_IO_85_replaced_files(void **state)
 	disk_power_cut(&d);
 	for (unsigned k = 0; k < 2; k++) {
 		file = disk_open(&d, k ? "kept" : "cut", O_RDWR);
-		assert_int_equal(stat_of(file).size, 5000);
+		assert_int_equal(disk_stat(file).size, 5000);
 		disk_expect(file, 0, 5000, 2);
 		uext4_file_close(file);
 	}
@@ -284,10 +275,10 @@ static void test_IO_89_fdatasync(void **state)
 	disk_write(file, 0, 3 * BS, 1);
 	assert_int_equal(uext4_fdatasync(file), 0);
 	before = commits(&d);
-	first = stat_of(file);
+	first = disk_stat(file);
 	do { /* the coarse clock must have moved */
 		disk_write(file, BS, BS, 2);
-		st = stat_of(file);
+		st = disk_stat(file);
 	} while (st.mtime.tv_sec == first.mtime.tv_sec && st.mtime.tv_nsec == first.mtime.tv_nsec);
 	assert_int_equal(uext4_fdatasync(file), 0);
 	assert_int_equal(commits(&d), before);
@@ -299,7 +290,7 @@ static void test_IO_89_fdatasync(void **state)
 	uext4_file_close(file);
 	disk_power_cut(&d);
 	file = disk_open(&d, "file", O_RDWR);
-	assert_int_equal(stat_of(file).size, 3 * BS + 1);
+	assert_int_equal(disk_stat(file).size, 3 * BS + 1);
 	disk_expect(file, BS, BS, 2);
 	uext4_file_close(file);
 	disk_end(&d);
@@ -326,156 +317,6 @@ static void test_IO_24_conversion_in_a_leaf(void **state)
 	disk_expect(file, 50 * 4096, 4096, 2);
 	uext4_file_close(file);
 	disk_end(&d);
-}
-
-/* --- a cut at every write of the device --- */
-
-struct history {
-	u64 synced; /* bytes that an fsync has covered */
-};
-
-/* File k holds bytes k+1 wherever it holds any; big is never cut, small shrinks and grows. */
-static void scenario(struct disk_test *d, struct history *h)
-{
-	struct uext4_file *big = disk_open(d, "big", O_RDWR),
-			  *small = disk_open(d, "small", O_RDWR);
-
-	for (unsigned k = 0; k < 6; k++) {
-		disk_write(big, k * 30011, 30011, 1);
-		disk_write(small, k * 7001 + 3000, 500, 2);
-		if (k % 2)
-			assert_int_equal(uext4_ftruncate(small, k * 2000 + 700), 0);
-		if (k == 2)
-			disk_write(big, 1000, 50000, 1);
-		if (k % 3 == 1)
-			assert_int_equal(uext4_fsync(big), 0);
-		if (k % 3 == 1 && !(d->disk.cut_after && d->disk.writes > d->disk.cut_after))
-			h->synced = (k + 1) * 30011;
-		if (k == 3)
-			disk_commit(d);
-	}
-	uext4_file_close(big);
-	uext4_file_close(small);
-}
-
-static void only(struct disk_test *d, const char *name, u8 value, u64 whole)
-{
-	struct uext4_file *file;
-	u64 size;
-	u8 *buf;
-
-	if (dt_lookup(d->t.root, name, NULL) != 0) {
-		assert_int_equal(whole, 0);
-		return;
-	}
-	file = disk_open(d, name, O_RDWR);
-	size = stat_of(file).size;
-	assert_true(size >= whole);
-	buf = malloc(size + 1);
-	assert_int_equal(uext4_pread(file, buf, size, 0), size);
-	for (u64 k = 0; k < size; k++)
-		if (buf[k] != value && (buf[k] != 0 || k < whole))
-			fail_msg("%s: byte %llu of %llu is %02x", name, (unsigned long long)k,
-				(unsigned long long)size, buf[k]);
-	free(buf);
-	uext4_file_close(file);
-}
-
-static void cut_everywhere(const char *mke2fs_options, bool nodelalloc)
-{
-	struct disk_test d = {.options.nodelalloc = nodelalloc};
-	u8 *start = malloc(BYTES);
-	bool more = true;
-
-	disk_make(&d, BYTES, mke2fs_options);
-	memcpy(start, d.disk.bytes, BYTES);
-	for (u64 n = 1; more; n++) {
-		struct history h = {0};
-
-		memcpy(d.disk.bytes, start, BYTES);
-		d.disk.writes = 0;
-		d.disk.cut_after = n;
-		disk_up(&d);
-		scenario(&d, &h);
-		more = atomic_load_acq(&d.disk.writes) > n;
-		disk_power_cut(&d);
-		only(&d, "big", 1, h.synced);
-		only(&d, "small", 2, 0);
-		assert_int_equal(disk_down(&d), 0);
-	}
-	disk_up(&d);
-	disk_end(&d);
-	free(start);
-}
-
-static void test_IO_74_cut_at_every_write(void **state)
-{
-	cut_everywhere("-b 1024", false);
-	cut_everywhere("-b 4096", true);
-}
-
-/* --- everything at once --- */
-
-struct storm {
-	struct disk_test d;
-	bool stop; /* atomic */
-};
-
-static void storm_writer(void *arg)
-{
-	struct storm *s = arg;
-	struct uext4_file *file;
-	struct rng rng;
-	char name[16];
-	u64 size = 0;
-
-	rng_init(&rng, os_thread_self());
-	snprintf(name, sizeof(name), "w%u", os_thread_self());
-	file = disk_open(&s->d, name, O_RDWR);
-	for (unsigned k = 0; k < 150; k++) {
-		u64 pos = rng_below(&rng, 200000), len = 1 + rng_below(&rng, 20000);
-
-		if (k % 7 == 3) {
-			assert_int_equal(uext4_ftruncate(file, pos), 0);
-			size = pos;
-		} else {
-			disk_write(file, pos, len, 5);
-			size = max_of(size, pos + len);
-		}
-		if (k % 5 == 0)
-			assert_int_equal(uext4_fsync(file), 0);
-	}
-	assert_int_equal(stat_of(file).size, size);
-	uext4_file_close(file);
-}
-
-static void storm_syncer(void *arg)
-{
-	struct storm *s = arg;
-
-	while (!atomic_load_acq(&s->stop)) {
-		assert_int_equal(uext4_sync(s->d.t.fs), 0);
-		disk_commit(&s->d);
-	}
-}
-
-/* IO-134: commits, conversions and throttled writers, in a small log and a small cache. */
-static void test_IO_134_writeback_against_commit(void **state)
-{
-	struct storm s = {.d.options.cache_bytes = 2 << 20};
-	struct os_thread *writer[3], *syncer;
-
-	disk_make(&s.d, 16 << 20, "-b 1024 -J size=1");
-	disk_up(&s.d);
-	assert_int_equal(os_thread_create(&syncer, "syncer", storm_syncer, &s), 0);
-	for (unsigned k = 0; k < 3; k++)
-		assert_int_equal(os_thread_create(&writer[k], "writer", storm_writer, &s), 0);
-	for (unsigned k = 0; k < 3; k++)
-		os_thread_join(writer[k]);
-	atomic_store_rel(&s.stop, true);
-	os_thread_join(syncer);
-	assert_int_equal(uext4_sync(s.d.t.fs), 0); /* what came after the syncer's last turn */
-	disk_end(&s.d);
 }
 
 /* IO-9, AL: what was written in order lies in order. */
@@ -506,8 +347,6 @@ int main(void)
 		cmocka_unit_test(test_IO_85_replaced_files),
 		cmocka_unit_test(test_IO_89_fdatasync),
 		cmocka_unit_test(test_IO_24_conversion_in_a_leaf),
-		cmocka_unit_test(test_IO_74_cut_at_every_write),
-		cmocka_unit_test(test_IO_134_writeback_against_commit),
 		cmocka_unit_test(test_IO_9_sequential_write_is_contiguous),
 	};
 
