@@ -13,7 +13,7 @@
 #include "sim/disk/disk.h"
 #include "sim/disk/states.h"
 
-#define EXPLORE_DEPTH_MAX 3
+#define EXPLORE_DEPTH_MAX 3u
 
 struct explore_state {
 	size_t position; /* of the first cut, in the history that is explored */

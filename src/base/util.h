@@ -6,8 +6,19 @@
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 #define array_len(a) (sizeof(a) / sizeof((a)[0]))
-#define min_of(a, b) ((a) < (b) ? (a) : (b))
-#define max_of(a, b) ((a) > (b) ? (a) : (b))
+/* Each argument is evaluated once. */
+#define min_of(a, b)                                                                               \
+	({                                                                                         \
+		__auto_type a_ = (a);                                                              \
+		__auto_type b_ = (b);                                                              \
+		a_ < b_ ? a_ : b_;                                                                 \
+	})
+#define max_of(a, b)                                                                               \
+	({                                                                                         \
+		__auto_type a_ = (a);                                                              \
+		__auto_type b_ = (b);                                                              \
+		a_ > b_ ? a_ : b_;                                                                 \
+	})
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

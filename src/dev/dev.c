@@ -7,7 +7,7 @@
 #include "os/event.h"
 
 #define FEED_MAX 128 /* requests handed to a device in one call */
-#define DEPTH_MAX 4096
+#define DEPTH_MAX 4096u
 
 static bool is_write(enum dev_op op)
 {

@@ -14,7 +14,7 @@
 #include "os/mem.h"
 
 #define BOUNCE_MAX_BYTES (1u << 20)
-#define CALL_SEGMENTS_MAX 1024 /* IOV_MAX of Linux */
+#define CALL_SEGMENTS_MAX 1024u /* IOV_MAX of Linux */
 /* Shorter ranges are zeroed by writing: cheaper than to change the extents of the image. */
 #define ZERO_RANGE_MIN_BYTES (128u * 1024)
 

@@ -124,10 +124,7 @@ static int delete_end(struct handle *h, struct inode *i)
 	err = inode_dirty(h, i);
 	if (!err)
 		err = space_inode_free(h, i->volume, i->ino, dir);
-	/* Its record is gone: without the rest the number would be nobody's. Damage may cost it. */
-	if (err && err != -EUCLEAN && err != -EBADMSG)
-		journal_abort(h->journal, err);
-	return err;
+	return handle_must(h, err); /* its record is gone: the number would be nobody's */
 }
 
 static int delete_in(struct handle *h, struct inode *i)

@@ -166,7 +166,8 @@ static int create(struct handle *h, struct inode *i, const struct xattr_area *a,
 		return err;
 	err = buf_create(h, v->bcache, res.pblk, &block_type, &ctx, &b);
 	if (err) {
-		(void)map_free(h, &i->map, res.pblk, 1, 0); /* never logged: nothing to revoke */
+		/* never logged: nothing to revoke */
+		(void)handle_must(h, space_free(h, v, i->map.owner, res.pblk, 1, 0));
 		return err;
 	}
 	memcpy(b->data, a->image, a->size);

@@ -284,7 +284,7 @@ u32 xattr_set_credits(const struct inode *i, size_t value_size)
 
 	if (!super_has_ea_inode(&v->sb))
 		return credits;
-	return credits + xattr_ea_create_credits(v, min_of(value_size, EXT4_XATTR_VALUE_MAX)) +
+	return credits + xattr_ea_create_credits(v, min_of(value_size, (u32)EXT4_XATTR_VALUE_MAX)) +
 	       INODE_DIRTY_CREDITS + ORPHAN_CREDITS + xattr_block_ea_count(i);
 }
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define READAHEAD_MAX 64  /* blocks per request */
+#define READAHEAD_MAX 64u /* blocks per request */
 #define READAHEAD_LIMIT 8 /* requests in flight */
 
 static bool ctx_equal(const struct buf_ctx *a, const struct buf_ctx *b)

@@ -259,3 +259,10 @@ void handle_on_commit(struct handle *h, struct commit_callback *cb)
 	list_add_tail(&h->txn->callbacks, &cb->node);
 	journal_lists_unlock(j);
 }
+
+int handle_must(struct handle *h, int err)
+{
+	if (err && err != -EUCLEAN && err != -EBADMSG)
+		journal_abort(h->journal, err);
+	return err;
+}

@@ -119,6 +119,12 @@ int handle_ensure(struct handle *h, u32 credits, u32 revokes);
 int handle_stop(struct handle *h);
 /* Stops h at the end of an operation that gave err: the first error of the two. */
 int handle_end(struct handle *h, int err);
+/*
+ * The outcome of freeing what nothing names any more: damage only costs what was to be freed, but
+ * if memory or I/O failed the transaction is given up, since committed it would lose that. Returns
+ * err.
+ */
+int handle_must(struct handle *h, int err);
 tid_nr handle_tid(const struct handle *h); /* 0 in no-journal mode */
 
 /* Before changing a buffer's contents; may freeze or copy; may block. */

@@ -144,9 +144,5 @@ u32 goal_free_flags(const struct filemap *fm)
 
 int map_free(struct handle *h, struct filemap *fm, pblk_t pblk, u32 len, u32 flags)
 {
-	int err = space_free(h, fm->volume, fm->owner, pblk, len, flags);
-
-	if (err && err != -EUCLEAN && err != -EBADMSG)
-		journal_abort(h->journal, err);
-	return err;
+	return handle_must(h, space_free(h, fm->volume, fm->owner, pblk, len, flags));
 }

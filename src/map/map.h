@@ -143,10 +143,4 @@ u32 map_undelay(struct filemap *fm, lblk_t from, lblk_t end); /* returns how man
 /* Checks the whole tree, and the status cache against it; for tests and debug. */
 int map_verify_all(struct filemap *fm);
 
-/*
- * Frees blocks that no map names any more. Damage in the group only costs them; but if memory or
- * I/O fails the transaction is given up, since committed they would be nobody's (AL-19).
- */
-int map_free(struct handle *h, struct filemap *fm, pblk_t pblk, u32 len, u32 flags);
-
 #endif

@@ -108,6 +108,8 @@ static inline bool goal_may_undo(int err)
 	return err == -ENOSPC || err == -EDQUOT || err == -ENOMEM;
 }
 u32 goal_free_flags(const struct filemap *fm);
+/* Frees blocks that no map names any more (AL-19). */
+int map_free(struct handle *h, struct filemap *fm, pblk_t pblk, u32 len, u32 flags);
 
 static inline u64 mapping_end(const struct mapping *m)
 {

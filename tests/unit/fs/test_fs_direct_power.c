@@ -296,7 +296,7 @@ static unsigned script(struct dir_test *t, struct rng *g, struct cut_point *poin
 
 	for (unsigned step = 0; step < STEPS; step++) {
 		u64 first = rng_below(g, SCRIPT_BLOCKS);
-		u64 count = 1 + rng_below(g, min_of(SCRIPT_BLOCKS - first, 5));
+		u64 count = 1 + rng_below(g, min_of(SCRIPT_BLOCKS - first, 5u));
 
 		if (rng_below(g, 6) == 0) {
 			int err = uext4_fallocate(file, 0, first * BLOCK, count * BLOCK);
