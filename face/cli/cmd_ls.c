@@ -144,7 +144,7 @@ static void list(struct cli *cli, struct ls *ls, struct uext4_inode *dir, const 
 		each(cli, ls, dir, path, &entries, true);
 	entries_free(&entries);
 out:
-	level_leave(cli, &level);
+	level_leave(cli);
 }
 
 static void ls_path(struct cli *cli, struct ls *ls, const char *path)

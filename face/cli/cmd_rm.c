@@ -41,7 +41,7 @@ static void rm_below(
 		free(below);
 	}
 	entries_free(&entries);
-	level_leave(cli, &level);
+	level_leave(cli);
 }
 
 static void rm_entry(struct cli *cli, const struct rm *rm, struct uext4_inode *dir,

@@ -94,33 +94,6 @@ char *symlink_read(struct uext4_inode *link, int *err)
 	return target;
 }
 
-/* Deeper trees than this would cost more stack than there may be. */
-enum { DEPTH_MAX = 10000 };
-
-bool level_enter(struct cli *cli, struct level *level, struct uext4_inode *dir, const char *path)
-{
-	*level = (struct level){.ino = uext4_inode_number(dir),
-		.depth = cli->level ? cli->level->depth + 1 : 1,
-		.above = cli->level};
-	for (const struct level *l = level->above; l; l = l->above) {
-		if (l->ino == level->ino) {
-			cli_fail_text(cli, path, "the directory is below itself; run e2fsck");
-			return false;
-		}
-	}
-	if (level->depth > DEPTH_MAX) {
-		cli_fail_text(cli, path, "too many directories below each other");
-		return false;
-	}
-	cli->level = level;
-	return true;
-}
-
-void level_leave(struct cli *cli, const struct level *level)
-{
-	cli->level = level->above;
-}
-
 static void walk_below(
 	struct cli *cli, struct uext4_inode *dir, const char *path, walk_fn *fn, void *arg)
 {
@@ -146,7 +119,7 @@ static void walk_below(
 		free(below);
 	}
 	entries_free(&entries);
-	level_leave(cli, &level);
+	level_leave(cli);
 }
 
 void walk(struct cli *cli, struct uext4_inode *inode, const char *path, walk_fn *fn, void *arg)

@@ -29,7 +29,7 @@ struct level {
 	const struct level *above;
 };
 bool level_enter(struct cli *cli, struct level *level, struct uext4_inode *dir, const char *path);
-void level_leave(struct cli *cli, const struct level *level);
+void level_leave(struct cli *cli);
 
 /* Calls fn for inode and, if it is a directory, for all below it, parents first. */
 typedef void walk_fn(struct cli *cli, struct uext4_inode *inode, const char *path, void *arg);

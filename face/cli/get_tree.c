@@ -91,7 +91,7 @@ static int get_entries(const struct get *g, int fd)
 	for (size_t k = 0; k < entries.count; k++)
 		get_below(g, entries.list[k].name, fd);
 	entries_free(&entries);
-	level_leave(g->copy->cli, &level);
+	level_leave(g->copy->cli);
 	return err;
 }
 
