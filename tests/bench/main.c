@@ -76,10 +76,11 @@ static int ascending(const void *a, const void *b)
 
 bool row_fits(const struct row *r, const struct target *t)
 {
-	bool posix = strcmp(t->kind->name, "posix") == 0;
+	bool has_image = t->kind->has_names && strcmp(t->kind->name, "posix") != 0 &&
+			 strcmp(t->kind->name, "fuse-ceiling") != 0;
 
 	if (r->kind == ROW_MOUNT)
-		return t->kind->has_names && !posix;
+		return has_image;
 	if (r->kind == ROW_STREAM || r->kind == ROW_IO)
 		return t->kind->has_names || r->state == STATE_WRITTEN;
 	return t->kind->has_names;
@@ -225,7 +226,8 @@ int main(int argc, char **argv)
 	static const struct option options[] = {{"full", no_argument, NULL, 'F'},
 		{"json", no_argument, NULL, 'j'}, {"list", no_argument, NULL, 'l'},
 		{"help", no_argument, NULL, 'h'}, {0}};
-	static char default_targets[] = "raw,uext4,uext4-fuse,kernel,kernel-dio,fuse2fs";
+	static char default_targets[] =
+		"raw,uext4,fuse-ceiling,uext4-fuse,kernel,kernel-dio,fuse2fs";
 	char *list = default_targets, *dir = NULL;
 	const char *pattern = NULL;
 	static char work[256];

@@ -32,11 +32,11 @@ static int open_flags(const struct row *r)
 	return O_RDWR | (r->direct ? O_DIRECT : 0);
 }
 
-/* The file in the state that the row wants, written back, and out of every cache. */
+/* The file in the state that the row wants, and written back. Direct rows find no cache filled. */
 static void prepare(const struct row *r, struct target *t, const char *path)
 {
 	const struct backend *b = t->kind->backend;
-	struct bfile *f = b->open(t, path, O_RDWR | O_CREAT | O_TRUNC);
+	struct bfile *f = b->open(t, path, open_flags(r) | O_CREAT | O_TRUNC);
 	u8 *buf = pages_alloc(MIB);
 
 	if (r->state == STATE_SPARSE && t->kind->has_names)

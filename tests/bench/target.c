@@ -17,6 +17,8 @@ static const struct target_kind kinds[] = {
 	{"raw", "the preallocated backing file itself: the limit", &backend_fd, false, false},
 	{"uext4", "the library", &backend_lib, true, false},
 	{"uext4-fuse", "uext4 mount", &backend_fd, true, false},
+	{"fuse-ceiling", "a FUSE server that only forwards to a directory: the limit of mounts",
+		&backend_fd, true, false},
 	{"kernel", "Linux ext4 on a loop device", &backend_fd, true, true},
 	{"kernel-dio", "Linux ext4 on a loop device with direct I/O", &backend_fd, true, true},
 	{"fuse2fs", "fuse2fs of e2fsprogs", &backend_fd, true, false},
@@ -61,13 +63,28 @@ static bool is(const struct target *t, const char *name)
 	return strcmp(t->kind->name, name) == 0;
 }
 
+static const char *own_program(const char *name)
+{
+	static char path[600];
+	char self[512] = "";
+
+	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
+		die("bench", "/proc/self/exe", errno);
+	*strrchr(self, '/') = 0;
+	snprintf(path, sizeof(path), "%s/%s", self, name);
+	return path;
+}
+
 static const char *why_not(const struct target *t)
 {
 	if (t->kind->needs_root && geteuid() != 0)
 		return "needs root";
 	if (is(t, "fuse2fs") && !have("fuse2fs"))
 		return "fuse2fs is not installed";
-	if ((is(t, "uext4-fuse") || is(t, "fuse2fs")) && access("/dev/fuse", R_OK | W_OK) < 0)
+	if (is(t, "fuse-ceiling") && access(own_program("uext4-ceiling"), X_OK) < 0)
+		return "it was not built, for want of libfuse";
+	if ((is(t, "uext4-fuse") || is(t, "fuse-ceiling") || is(t, "fuse2fs")) &&
+		access("/dev/fuse", R_OK | W_OK) < 0)
 		return "/dev/fuse can't be opened";
 	return NULL;
 }
@@ -95,18 +112,6 @@ static void make_backing(const struct target *t, u64 bytes)
 		die(t->name, "mke2fs", EIO);
 }
 
-static const char *own_program(void)
-{
-	static char path[600];
-	char self[512] = "";
-
-	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
-		die("bench", "/proc/self/exe", errno);
-	*strrchr(self, '/') = 0;
-	snprintf(path, sizeof(path), "%s/uext4", self);
-	return path;
-}
-
 static int attach(struct target *t)
 {
 	if (is(t, "kernel") || is(t, "kernel-dio"))
@@ -116,7 +121,11 @@ static int attach(struct target *t)
 			is(t, "kernel") ? "off" : "on", t->image, t->root);
 	if (is(t, "fuse2fs"))
 		return run_command("fuse2fs '%s' '%s' >/dev/null", t->image, t->root);
-	return run_command("'%s' mount -o noatime '%s' '%s'", own_program(), t->image, t->root);
+	if (is(t, "fuse-ceiling"))
+		return run_command(
+			"'%s' '%s' '%s'", own_program("uext4-ceiling"), t->image, t->root);
+	return run_command(
+		"'%s' mount -o noatime '%s' '%s'", own_program("uext4"), t->image, t->root);
 }
 
 static void library_open(struct target *t)
@@ -191,7 +200,10 @@ bool target_open(struct target *t, const char *spec, const char *work_dir, u64 i
 		snprintf(t->root, sizeof(t->root), "%s", strchr(spec, ':') ? spec + 6 : ".");
 	} else {
 		mkdir(t->root, 0755);
-		make_backing(t, image_bytes);
+		if (is(t, "fuse-ceiling"))
+			mkdir(t->image, 0755);
+		else
+			make_backing(t, image_bytes);
 	}
 	target_up(t);
 	return true;
@@ -201,7 +213,10 @@ void target_close(struct target *t)
 {
 	target_down(t);
 	if (!is(t, "posix")) {
-		unlink(t->image);
+		if (is(t, "fuse-ceiling"))
+			run_command("rm -r '%s'", t->image);
+		else
+			unlink(t->image);
 		rmdir(t->root);
 	}
 }
