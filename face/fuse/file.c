@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static void handle_list(struct server *s, struct handle *h)
 {
@@ -76,6 +78,19 @@ void handles_close_all(struct server *s)
 		handle_close(s, s->handles);
 }
 
+/* libfuse 3.14 knows no parallel direct writes: that reply is made by hand. */
+static int reply_open(struct server *s, fuse_req_t req, struct fuse_file_info *fi)
+{
+	struct fuse_open_out out = {.fh = fi->fh,
+		.open_flags = FOPEN_KEEP_CACHE | FOPEN_NOFLUSH | FOPEN_DIRECT_IO |
+			      FOPEN_PARALLEL_DIRECT_WRITES};
+
+	if (!s->parallel_direct || s->writeback || !handle_of(fi)->direct)
+		return fuse_reply_open(req, fi);
+	handle_of(fi)->parallel = true;
+	return fuse_reply_buf(req, (const char *)&out, sizeof(out));
+}
+
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct server *s = server_of(req);
@@ -85,8 +100,8 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 	if (err)
 		reply_status(req, err);
-	else if (fuse_reply_open(req, fi) < 0)
-		handle_close(s, (struct handle *)(uintptr_t)fi->fh);
+	else if (reply_open(s, req, fi) < 0)
+		handle_close(s, handle_of(fi));
 }
 
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -156,13 +171,42 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 		fuse_reply_buf(req, buf, (size_t)n);
 }
 
+/*
+ * Parallel direct writes are the ones for which the kernel leaves it to us to drop what a changed
+ * program may not keep. It would go on showing the old mode, if it were not told.
+ */
+static int privileges_drop(fuse_req_t req, fuse_ino_t ino)
+{
+	static const char capability[] = "security.capability";
+	struct server *s = server_of(req);
+	struct uext4_inode *inode = node_inode(s, ino);
+	struct uext4_setattr set = {.valid = UEXT4_SET_MODE};
+	struct uext4_stat st;
+	int err = inode ? uext4_stat(inode, &st) : -ESTALE;
+
+	if (err)
+		return err;
+	if (uext4_getxattr(inode, NULL, capability, NULL, 0) >= 0)
+		err = uext4_removexattr(inode, NULL, capability);
+	set.mode = st.mode & ~(uint32_t)(S_ISUID | (st.mode & S_IXGRP ? S_ISGID : 0));
+	if (!err && set.mode != st.mode && !cred_of(req).privileged) {
+		err = uext4_setattr(inode, NULL, &set);
+		fuse_lowlevel_notify_inval_inode(s->session, ino, -1, 0);
+	}
+	return err == -ENODATA ? 0 : err;
+}
+
 /* The memory of a request is not aligned as the device wants it. */
-static ssize_t write_direct(struct handle *h, const char *buf, size_t size, off_t off)
+static ssize_t write_direct(
+	fuse_req_t req, fuse_ino_t ino, struct handle *h, const char *buf, size_t size, off_t off)
 {
 	char *aligned = buffer_get(size);
+	int err = aligned ? 0 : -ENOMEM;
 
-	if (!aligned)
-		return -ENOMEM;
+	if (!err && h->parallel)
+		err = privileges_drop(req, ino);
+	if (err)
+		return err;
 	memcpy(aligned, buf, size);
 	return uext4_pwrite(h->direct, aligned, size, (uint64_t)off);
 }
@@ -172,7 +216,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 	struct fuse_file_info *fi)
 {
 	struct handle *h = handle_of(fi);
-	ssize_t n = h->direct && !fi->writepage ? write_direct(h, buf, size, off)
+	ssize_t n = h->direct && !fi->writepage ? write_direct(req, ino, h, buf, size, off)
 						: uext4_pwrite(h->file, buf, size, (uint64_t)off);
 
 	if (n < 0)

@@ -168,6 +168,9 @@ static int serve(struct server *s, const char *dir)
 		return fail(dir, "can't be mounted on; ordinary users need fusermount3 "
 				 "(package fuse3) and must own the directory");
 	}
+	/* A clone of the device would be read past the watch. */
+	if (!s->options->clone_fd && init_watch(s) < 0)
+		report(UEXT4_LOG_WARNING, "mount: %s: direct writes go one at a time", dir);
 	background_release(0);
 	signals_block(false);
 	err = loop(s);

@@ -37,7 +37,9 @@ struct server {
 	struct fuse_session *session;
 	struct fuse_conn_info_opts *conn_options;
 	const struct mount_options *options;
-	bool writeback; /* the kernel caches writes; set by init */
+	bool writeback;	       /* the kernel caches writes; set by init */
+	uint64_t init_request; /* 0 when it is answered; nothing else is served before */
+	bool parallel_direct;  /* O_DIRECT files take several writes at once; set by init */
 	struct node_shard shards[SHARD_COUNT];
 	pthread_mutex_t handles_lock;
 	struct handle *handles; /* handles_lock */
@@ -49,6 +51,9 @@ static inline struct server *server_of(fuse_req_t req)
 {
 	return fuse_req_userdata(req);
 }
+
+/* After mounting, before the first request is read: fills parallel_direct. 0 or -errno. */
+int init_watch(struct server *s);
 
 /* --- nodes --- */
 
@@ -69,6 +74,7 @@ struct handle {
 	struct uext4_file *file;
 	struct uext4_file
 		*direct; /* opened with O_DIRECT: for what is not for the kernel's cache */
+	bool parallel;	 /* direct writes come several at once, and past the kernel's checks */
 	struct handle *next, **link; /* server.handles_lock */
 };
 
