@@ -45,15 +45,22 @@ bool entry_is(const struct ext4_dirent *e, const char *name)
 	return e->name_len == len && memcmp(e->name, name, len) == 0;
 }
 
+/* Names of one directory differ in their ends more often than in their beginnings. */
+static bool name_equal(const struct ext4_dirent *e, struct name name)
+{
+	return e->name_len == name.len && e->name[name.len - 1] == name.s[name.len - 1] &&
+	       memcmp(e->name, name.s, name.len) == 0;
+}
+
 int leaf_find(struct inode *dir, struct buf *b, struct name name, struct dir_slot *out)
 {
-	u32 end = leaf_end(dir), prev = 0;
+	u32 end = leaf_end(dir), bs = dir_block_size(dir), prev = 0, len;
 
-	for (u32 at = 0; at < end; at += entry_len(dir, entry_at(b, at))) {
+	for (u32 at = 0; name.len && at < end; at += len) {
 		const struct ext4_dirent *e = entry_at(b, at);
 
-		if (le32_to_cpu(e->inode) && e->name_len == name.len &&
-			memcmp(e->name, name.s, name.len) == 0) {
+		len = dirent_rec_len(e, bs);
+		if (name_equal(e, name) && le32_to_cpu(e->inode)) {
 			*out = (struct dir_slot){.b = b, .offset = at, .prev = prev};
 			return 0;
 		}
@@ -70,10 +77,13 @@ static u32 entry_used(const struct ext4_dirent *e)
 /* Offset of the first entry with room behind its own name; end when there is none. */
 static u32 find_room(struct inode *dir, struct buf *b, u32 need)
 {
-	u32 end = leaf_end(dir), at = 0;
+	u32 end = leaf_end(dir), bs = dir_block_size(dir), at = 0, len;
 
-	while (at < end && entry_len(dir, entry_at(b, at)) - entry_used(entry_at(b, at)) < need)
-		at += entry_len(dir, entry_at(b, at));
+	for (; at < end; at += len) {
+		len = dirent_rec_len(entry_at(b, at), bs);
+		if (len - entry_used(entry_at(b, at)) >= need)
+			break;
+	}
 	return at;
 }
 

@@ -9,13 +9,6 @@
 
 #define REC_LEN_64K 0xffffu
 
-u32 dirent_rec_len(const struct ext4_dirent *d, u32 block_size)
-{
-	u32 len = le16_to_cpu(d->rec_len);
-
-	return block_size > REC_LEN_64K && (len == REC_LEN_64K || len == 0) ? block_size : len;
-}
-
 void dirent_set_rec_len(struct ext4_dirent *d, u32 rec_len, u32 block_size)
 {
 	d->rec_len = cpu_to_le16((u16)(rec_len > REC_LEN_64K ? REC_LEN_64K : rec_len));

@@ -9,7 +9,13 @@
 #include "disk/super.h"
 
 /* 64 KiB blocks: 65536 is stored as FFFF, 0 is accepted (DR-1). */
-u32 dirent_rec_len(const struct ext4_dirent *d, u32 block_size);
+/* Blocks of 64 KiB are the only ones whose whole length does not fit. */
+static inline u32 dirent_rec_len(const struct ext4_dirent *d, u32 block_size)
+{
+	u32 len = le16_to_cpu(d->rec_len);
+
+	return block_size > 0xffff && (len == 0xffff || len == 0) ? block_size : len;
+}
 void dirent_set_rec_len(struct ext4_dirent *d, u32 rec_len, u32 block_size);
 /* Bytes an entry with a name of that length needs. */
 static inline u32 dirent_need(u32 name_len)

@@ -145,9 +145,11 @@ int acl_init_new(struct handle *h, struct inode *parent, struct inode *child, u3
 		return 0;
 	if (!(atomic_load_relaxed(&child->volume->flags) & VOLUME_NO_ACL))
 		err = load(parent, EXT4_XATTR_INDEX_ACL_DEFAULT, &a);
-	if (!err && a)
-		err = inherit(h, child, a);
-	else if (!err)
+	if (!err && a) {
+		err = inode_dirty(h, child); /* the attribute is added to a written inode */
+		if (!err)
+			err = inherit(h, child, a);
+	} else if (!err)
 		child_mode_set(child, child->f.mode & ~(umask & PERM_BITS));
 	os_free(a);
 	return err;

@@ -98,8 +98,6 @@ static int finish(
 	int err = req->no_link ? orphan_add(h, i) : 0;
 
 	if (!err)
-		err = inode_dirty(h, i);
-	if (!err)
 		err = acl_init_new(h, parent, i, req->umask);
 	return err ? err : inode_dirty(h, i);
 }

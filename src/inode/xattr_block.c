@@ -307,9 +307,12 @@ int xattr_block_store(
 int xattr_block_release(struct handle *h, struct inode *i)
 {
 	bool kept;
-	int err = i->f.file_acl ? inode_dirty(h, i) : 0; /* fails while nothing has changed */
+	int err;
 
-	if (!err && i->f.file_acl)
+	if (!i->f.file_acl)
+		return 0;
+	err = inode_dirty(h, i); /* fails while nothing has changed */
+	if (!err)
 		err = drop(h, i, true, &kept);
 	if (err)
 		return err;

@@ -59,10 +59,15 @@ void os_random_bytes(void *buf, size_t len)
 	}
 }
 
+/* A system call for many numbers, not for each. */
 u64 os_random(void)
 {
-	u64 v;
+	static __thread u64 pool[32];
+	static __thread unsigned left;
 
-	os_random_bytes(&v, sizeof(v));
-	return v;
+	if (!left) {
+		os_random_bytes(pool, sizeof(pool));
+		left = 32;
+	}
+	return pool[--left];
 }

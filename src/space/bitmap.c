@@ -162,6 +162,7 @@ int group_load_inode_bitmap(struct space *sp, struct group *g)
 		return group_bad_locked(sp, g, GROUP_BAD_INODES, err, why);
 	}
 	g->ibuf = b;
+	g->inodes_from = 0;
 	group_loaded_locked(sp, g);
 	return 0;
 }
@@ -304,6 +305,7 @@ static int init_inode_bitmap(struct handle *h, struct space *sp, struct group *g
 	bits_set(b->data, used, sp->sb->block_size * 8 - used);
 	buf_put(g->ibuf);
 	g->ibuf = b;
+	g->inodes_from = 0;
 	group_loaded_locked(sp, g);
 	clear_flag(sp, g, EXT4_BG_INODE_UNINIT);
 	return group_dirty_inodes(h, sp, g);

@@ -62,11 +62,21 @@ static u32 pick_index(const struct inode_pick *p, const struct group *g)
 		if (goal >= from && may_take(p, g, goal))
 			return goal;
 	}
+	from = max_of(from, g->inodes_from);
 	for (u32 i = bits_next_zero(g->ibuf->data, from, end); i < end;
 		i = bits_next_zero(g->ibuf->data, i + 1, end))
 		if (may_take(p, g, i))
 			return i;
 	return end;
+}
+
+/* The next search need not look again at what is in use before the index just taken. */
+static void full_up_to(const struct space *sp, struct group *g, u32 index)
+{
+	u32 from = max_of(g->inodes_from, first_index(sp, g->idx.nr));
+
+	if (bits_next_zero(g->ibuf->data, from, index) == index)
+		g->inodes_from = index + 1;
 }
 
 static void desc_add_inode(struct space *sp, struct group *g, u32 index, bool dir)
@@ -119,6 +129,7 @@ static int take_in_group(void *arg, struct group *g)
 	err = prepare(p, g, &index);
 	if (!err && index < sp->inodes_per_group) {
 		bit_set(g->ibuf->data, index);
+		full_up_to(sp, g, index);
 		desc_add_inode(sp, g, index, p->req->dir);
 		counter_add(&sp->free_inodes, -1);
 		counter_add(&sp->dirs, p->req->dir);
@@ -162,6 +173,7 @@ static int clear_inode(struct handle *h, struct space *sp, struct group *g, u32 
 		return group_bad_locked(
 			sp, g, GROUP_BAD_INODES, -EUCLEAN, "inode freed twice or wrong counts");
 	bit_clear(g->ibuf->data, index);
+	g->inodes_from = min_of(g->inodes_from, index);
 	group_desc_set_free_inodes(sp->sb, d, g->free_inodes + 1);
 	if (dir)
 		group_desc_set_used_dirs(sp->sb, d, g->dirs - 1);

@@ -48,6 +48,7 @@ struct group {
 	struct list pending; /* lock; struct pending_free */
 	u32 pending_blocks;  /* lock */
 	u32 windows;	     /* lock; windows whose blocks are used in the buddy only */
+	u32 inodes_from;     /* lock; every inode below it is in use */
 	u32 free_blocks;     /* written under lock, like the next two; copies of the descriptor */
 	u32 free_inodes;
 	u32 dirs;
