@@ -56,12 +56,22 @@ static void node_type_seal(
 	dx_csum_set(sb, ctx->csum_seed, data, EXT4_DX_NODE_COUNT_OFFSET);
 }
 
+static int nameless_verify(const struct super_info *sb, const void *data, pblk_t pblk,
+	const struct buf_ctx *ctx, const char **why)
+{
+	*why = "it may hold names";
+	return dx_block_is_node(sb, data) ? 0 : ERR(EUCLEAN);
+}
+
 const struct buf_type dir_leaf_type = {
 	.name = "directory block", .verify = leaf_type_verify, .seal = leaf_type_seal};
 const struct buf_type dir_root_type = {
 	.name = "directory index root", .verify = root_type_verify, .seal = root_type_seal};
 const struct buf_type dir_node_type = {
 	.name = "directory index node", .verify = node_type_verify, .seal = node_type_seal};
+
+const struct buf_type dir_nameless_type = {
+	.name = "directory block without names", .verify = nameless_verify};
 
 struct buf_ctx dir_ctx(const struct inode *dir)
 {

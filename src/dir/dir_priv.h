@@ -38,6 +38,8 @@ static inline bool dir_is_indexed(const struct inode *dir)
 /* --- block.c: directory blocks as buffers --- */
 
 extern const struct buf_type dir_leaf_type, dir_root_type, dir_node_type;
+/* Looks like a node, whatever is wrong with the rest: it holds no names. To be read only. */
+extern const struct buf_type dir_nameless_type;
 struct buf_ctx dir_ctx(const struct inode *dir);
 int dir_block_read(struct inode *dir, lblk_t lblk, const struct buf_type *type, struct buf **out);
 /* Adds a block at the end, in h: zeroed, write access included. Sizes grow with it. */
@@ -107,6 +109,11 @@ lblk_t dx_leaf(const struct dx_path *p);
 int dx_next(struct inode *dir, struct dx_path *p, u32 *hash);
 void dx_put(struct dx_path *p);
 
+/*
+ * DR-7: the nodes name each block of the directory once, and none outside: 0 or an error, reported.
+ * Reads no leaf.
+ */
+int dx_check(struct inode *dir);
 /* index_change.c */
 int dx_insert(struct handle *h, struct inode *dir, struct name name, ino_nr ino, u8 type);
 /* Turns a full one-block directory into an indexed one (DR-11). */
@@ -120,6 +127,8 @@ int dx_split_leaf(struct handle *h, struct inode *dir, struct dx_path *p);
 
 /* -ENOENT or the slot; the caller puts it. */
 int dir_find(struct inode *dir, struct name name, struct dir_slot *out);
+/* The same in one block. */
+int dir_find_in_block(struct inode *dir, lblk_t lblk, struct name name, struct dir_slot *out);
 int dir_add(struct handle *h, struct inode *dir, struct name name, ino_nr ino, u8 type);
 u32 dir_add_credits(const struct inode *dir);
 int dir_remove(struct handle *h, struct inode *dir, const struct dir_slot *s);
@@ -132,6 +141,13 @@ int dir_parent_check(struct inode *dir, ino_nr parent);
 int dir_set_parent(struct handle *h, struct inode *dir, ino_nr parent);
 int dir_check_empty(struct inode *dir);
 u8 dir_type_of(const struct inode *i);
+
+/* --- despite.c: what the leaves hold although the index is damaged (DR-12) --- */
+int dir_find_despite_index(struct inode *dir, struct name name, struct dir_slot *out);
+/* 1 names may lie in the block, and *out is its buffer; 0 none can; or an error: unreadable. */
+int dir_block_despite_index(struct inode *dir, lblk_t lblk, struct buf **out);
+/* 0, or why names are missing from what the leaves gave. */
+int dir_unread_despite_index(struct inode *dir);
 
 /* --- inline.c: directories in the inode, read-only service (MD-26) --- */
 int inline_find(struct inode *dir, struct name name, ino_nr *ino, u8 *type);

@@ -16,7 +16,7 @@ bool name_is_dots(struct name n)
 	return n.s[0] == '.' && (n.len == 1 || (n.len == 2 && n.s[1] == '.'));
 }
 
-static int find_in_block(struct inode *dir, lblk_t lblk, struct name name, struct dir_slot *out)
+int dir_find_in_block(struct inode *dir, lblk_t lblk, struct name name, struct dir_slot *out)
 {
 	struct buf *b;
 	int err = dir_block_read(dir, lblk, &dir_leaf_type, &b);
@@ -36,7 +36,7 @@ static int find_linear(struct inode *dir, struct name name, struct dir_slot *out
 	lblk_t count = dir_block_count(dir);
 
 	for (lblk_t k = 0; k < count; k++) {
-		int err = find_in_block(dir, k, name, out);
+		int err = dir_find_in_block(dir, k, name, out);
 
 		if (err != -ENOENT)
 			return err;
@@ -56,7 +56,7 @@ static int find_indexed(struct inode *dir, struct name name, struct dir_slot *ou
 		u32 next_hash;
 		int more;
 
-		err = find_in_block(dir, dx_leaf(&p), name, out);
+		err = dir_find_in_block(dir, dx_leaf(&p), name, out);
 		if (err != -ENOENT)
 			break;
 		more = MUTANT(COLLISION_NOT_FOLLOWED) ? 0 : dx_next(dir, &p, &next_hash);
@@ -67,36 +67,6 @@ static int find_indexed(struct inode *dir, struct name name, struct dir_slot *ou
 	}
 	dx_put(&p);
 	return err;
-}
-
-static bool is_node(struct inode *dir, lblk_t lblk)
-{
-	struct buf *b;
-
-	if (dir_block_read(dir, lblk, &dir_node_type, &b))
-		return false;
-	buf_put(b);
-	return true;
-}
-
-/*
- * A damaged index still leaves the names readable one by one (DR-12). A name that may lie
- * in a block that can't be read is not said to be absent.
- */
-static int find_despite_index(struct inode *dir, struct name name, struct dir_slot *out)
-{
-	lblk_t count = dir_block_count(dir);
-	int failed = 0;
-
-	for (lblk_t k = 1; k < count; k++) {
-		int err = find_in_block(dir, k, name, out);
-
-		if (err == 0)
-			return 0;
-		if (err != -ENOENT && !is_node(dir, k))
-			failed = err;
-	}
-	return failed ? failed : -ENOENT;
 }
 
 int dir_find(struct inode *dir, struct name name, struct dir_slot *out)
@@ -113,7 +83,7 @@ int dir_find(struct inode *dir, struct name name, struct dir_slot *out)
 	if (!dir_is_indexed(dir) || dir->f.flags & EXT4_CASEFOLD_FL)
 		return find_linear(dir, name, out);
 	err = find_indexed(dir, name, out);
-	return err == -EUCLEAN ? find_despite_index(dir, name, out) : err;
+	return err == -EUCLEAN ? dir_find_despite_index(dir, name, out) : err;
 }
 
 static int add_to_block(

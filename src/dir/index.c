@@ -4,7 +4,9 @@
  * block numbers inside it, levels as the root says.
  */
 #include "base/err.h"
+#include "base/bits.h"
 #include "dir/dir_priv.h"
+#include "os/mem.h"
 
 #include <string.h>
 
@@ -184,4 +186,56 @@ int dx_next(struct inode *dir, struct dx_path *p, u32 *hash)
 			return err;
 	}
 	return 1;
+}
+
+/* Marks what the path names; the first block is the root. */
+static int check_step(struct inode *dir, const struct dx_path *p, u8 *named)
+{
+	lblk_t leaf = dx_leaf(p);
+
+	for (u32 k = 0; k < p->depth; k++)
+		bit_set(named, p->frame[k].lblk);
+	if (leaf >= dir_block_count(dir))
+		return dir_corrupt(dir, leaf, "the index names it behind the end");
+	if (bit_test(named, leaf))
+		return dir_corrupt(dir, leaf, "the index names it more than once");
+	bit_set(named, leaf);
+	return 0;
+}
+
+static int check_steps(struct inode *dir, struct dx_path *p, u8 *named)
+{
+	lblk_t count = dir_block_count(dir), missing;
+	int more = 1, err = 0;
+
+	while (!err && more > 0) {
+		u32 hash;
+
+		err = check_step(dir, p, named);
+		if (!err)
+			more = dx_next(dir, p, &hash);
+	}
+	if (err || more < 0)
+		return err ? err : more;
+	missing = bits_next_zero(named, 0, count);
+	return missing < count ? dir_corrupt(dir, missing, "the index does not name it") : 0;
+}
+
+int dx_check(struct inode *dir)
+{
+	struct dx_path p;
+	u8 *named;
+	int err = dx_open(dir, &p);
+
+	if (err)
+		return err;
+	p.hash = 0;
+	err = dx_descend(dir, &p);
+	if (err)
+		return err;
+	named = os_zalloc(div_up(dir_block_count(dir), 8));
+	err = named ? check_steps(dir, &p, named) : ERR(ENOMEM);
+	os_free(named);
+	dx_put(&p);
+	return err;
 }

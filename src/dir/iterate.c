@@ -5,7 +5,8 @@
  *
  * Cookie in hash order: 0 ".", 1 "..", then 3 + code of an entry; the code is
  * 31 bits of hash, 20 of the minor hash, 12 of rank among equals. It continues
- * at the first entry whose value is not below it.
+ * at the first entry whose value is not below it. The highest hash has no entries: its values are
+ * offsets, in units of 4, in a directory whose damaged index is left aside (DR-12).
  */
 #include "base/err.h"
 #include "dir/dir_priv.h"
@@ -16,6 +17,8 @@
 #include <sys/stat.h>
 
 #define CODE_BASE 3u
+#define DESPITE_BASE (0x7fffffffull << 32 | 0x100) /* above each value of the hash order */
+#define DESPITE_SHIFT 2
 #define RANK_BITS 12
 #define RANK_MAX ((1u << RANK_BITS) - 1)
 
@@ -218,45 +221,106 @@ static int iterate_one_block(struct inode *dir, u64 *cookie, dir_emit_fn *emit, 
 	return err;
 }
 
-/* Entries of one block whose offset is not below *cookie. False: the receiver is full. */
-static bool emit_block(
-	struct inode *dir, struct buf *b, u64 base, u64 *cookie, dir_emit_fn *emit, void *arg)
+/* How a linear walk tells offsets by cookies. */
+struct by_offset {
+	u64 base;
+	u32 shift;
+	bool despite_index;
+};
+
+static u64 cookie_at(const struct by_offset *o, u64 offset)
 {
+	return o->base + (offset >> o->shift);
+}
+
+/* Entries of one block at or behind *cookie. False: the receiver is full. */
+static bool emit_block(struct inode *dir, const struct by_offset *o, struct buf *b, lblk_t lblk,
+	u64 *cookie, dir_emit_fn *emit, void *arg)
+{
+	u64 base = (u64)lblk * dir_block_size(dir);
 	u32 end = leaf_end(dir);
 
 	for (u32 at = 0; at < end;) {
 		const struct ext4_dirent *e = (const struct ext4_dirent *)(b->data + at);
-		u64 here = base + at;
+		u64 here = cookie_at(o, base + at);
 
 		at += entry_len(dir, e);
 		if (here < *cookie || !le32_to_cpu(e->inode))
 			continue;
 		if (!emit(arg, (struct name){e->name, e->name_len}, le32_to_cpu(e->inode),
-			    emit_type(dir, e), base + at))
+			    emit_type(dir, e), cookie_at(o, base + at)))
 			return false;
-		*cookie = base + at;
+		*cookie = cookie_at(o, base + at);
 	}
-	*cookie = base + dir_block_size(dir);
 	return true;
+}
+
+/* 1 and its buffer; 0: there is nothing to be had from it; or an error. */
+static int open_block(struct inode *dir, const struct by_offset *o, lblk_t lblk, struct buf **b)
+{
+	int r;
+
+	if (!o->despite_index) {
+		r = dir_block_read(dir, lblk, &dir_leaf_type, b);
+		return r ? r : 1;
+	}
+	r = dir_block_despite_index(dir, lblk, b);
+	return r == -EUCLEAN || r == -EBADMSG ? 0 : r;
+}
+
+static int iterate_by_offset(
+	struct inode *dir, const struct by_offset *o, u64 *cookie, dir_emit_fn *emit, void *arg)
+{
+	u32 bs = dir_block_size(dir);
+	lblk_t count = dir_block_count(dir);
+	u64 lblk = ((*cookie - o->base) << o->shift) / bs;
+	bool room = true;
+
+	for (; room && lblk < count; lblk++) {
+		struct buf *b;
+		int r = open_block(dir, o, (lblk_t)lblk, &b);
+
+		if (r < 0)
+			return r;
+		if (r > 0) {
+			room = emit_block(dir, o, b, (lblk_t)lblk, cookie, emit, arg);
+			buf_put(b);
+		}
+		if (room)
+			*cookie = cookie_at(o, (lblk + 1) * bs);
+	}
+	return room && o->despite_index ? dir_unread_despite_index(dir) : 0;
 }
 
 static int iterate_linear(struct inode *dir, u64 *cookie, dir_emit_fn *emit, void *arg)
 {
-	u32 bs = dir_block_size(dir);
-	lblk_t count = dir_block_count(dir);
-	bool room = true;
+	return iterate_by_offset(dir, &(struct by_offset){0}, cookie, emit, arg);
+}
 
-	while (room && *cookie / bs < count) {
-		lblk_t lblk = (lblk_t)(*cookie / bs);
-		struct buf *b;
-		int err = dir_block_read(dir, lblk, &dir_leaf_type, &b);
+static int iterate_despite_index(struct inode *dir, u64 *cookie, dir_emit_fn *emit, void *arg)
+{
+	const struct by_offset o = {DESPITE_BASE, DESPITE_SHIFT, true};
 
-		if (err)
-			return err;
-		room = emit_block(dir, b, (u64)lblk * bs, cookie, emit, arg);
-		buf_put(b);
+	if (inode_size(dir) >> DESPITE_SHIFT > UINT32_MAX - 0x100)
+		return ERR(EUCLEAN); /* its offsets are no cookies */
+	if (*cookie < DESPITE_BASE) {
+		log_msg(&dir->volume->log, LOG_WARNING,
+			"inode %u: the index of this directory is damaged; its names are listed "
+			"block by block; run e2fsck",
+			dir->ino);
+		*cookie = cookie_at(&o, dir_block_size(dir)); /* the first block has no names */
 	}
-	return 0;
+	return iterate_by_offset(dir, &o, cookie, emit, arg);
+}
+
+/* The index is judged as a whole before the first name, so that none is given twice. */
+static int iterate_hashed(struct inode *dir, u64 *cookie, dir_emit_fn *emit, void *arg)
+{
+	int err = *cookie < CODE_BASE ? dx_check(dir) : 0;
+
+	if (err == -EUCLEAN || *cookie >= DESPITE_BASE)
+		return iterate_despite_index(dir, cookie, emit, arg);
+	return err ? err : iterate_indexed(dir, cookie, emit, arg);
 }
 
 static bool by_hash_order(const struct inode *dir)
@@ -281,7 +345,7 @@ static int iterate_locked(
 	if (!emit_dots(dir, parent, cookie, emit, arg))
 		return 0;
 	if (dir_is_indexed(dir))
-		return iterate_indexed(dir, cookie, emit, arg);
+		return iterate_hashed(dir, cookie, emit, arg);
 	return iterate_one_block(dir, cookie, emit, arg);
 }
 
@@ -292,8 +356,13 @@ int dir_iterate(struct inode *dir, u64 *cookie, dir_emit_fn *emit, void *arg)
 
 	if (!err && dir->f.flags & EXT4_ENCRYPT_FL)
 		err = ERR(ENOKEY);
-	if (!err && *cookie <= 1)
+	if (!err && *cookie <= 1) {
 		err = dir_parent(dir, &parent);
+		if (err == -EUCLEAN && dir_is_indexed(dir)) {
+			parent = dir->ino; /* unknown, but the names behind it are not (DR-12) */
+			err = 0;
+		}
+	}
 	if (err)
 		return err;
 	os_rwsem_lock_shared(&dir->lock);
@@ -311,13 +380,15 @@ static bool stop_at_name(void *arg, struct name name, ino_nr ino, u8 type, u64 n
 	return name_is_dots(name);
 }
 
-/* A damaged directory counts as not empty (DR-16). */
+/* A damaged directory counts as not empty, also by its index alone (DR-16). */
 int dir_check_empty(struct inode *dir)
 {
 	u64 cookie = 0;
 	bool only_dots = true;
 	int err = iterate_locked(dir, dir->ino, &cookie, stop_at_name, &only_dots);
 
+	if (cookie >= DESPITE_BASE)
+		only_dots = false;
 	if (err == -ENOMEM || err == -EIO)
 		return err;
 	return err == 0 && only_dots ? 0 : ERR(ENOTEMPTY);

@@ -1,0 +1,57 @@
+/*
+ * Directories whose index is damaged (DR-12): the leaves are read one by one. What lies in
+ * a block that can't be read is neither said to be absent nor left out in silence.
+ */
+#include "base/err.h"
+#include "dir/dir_priv.h"
+
+int dir_block_despite_index(struct inode *dir, lblk_t lblk, struct buf **out)
+{
+	int err = dir_block_read(dir, lblk, &dir_leaf_type, out);
+
+	if (!err)
+		return 1;
+	if ((err != -EUCLEAN && err != -EBADMSG) ||
+		dir_block_read(dir, lblk, &dir_nameless_type, out))
+		return err;
+	buf_put(*out);
+	return 0;
+}
+
+int dir_find_despite_index(struct inode *dir, struct name name, struct dir_slot *out)
+{
+	lblk_t count = dir_block_count(dir);
+	int failed = 0;
+
+	for (lblk_t k = 1; k < count; k++) {
+		struct buf *b;
+		int err = dir_block_despite_index(dir, k, &b);
+
+		if (err > 0) {
+			buf_put(b);
+			err = dir_find_in_block(dir, k, name, out);
+			if (err == 0)
+				return 0;
+		}
+		if (err < 0 && err != -ENOENT)
+			failed = err;
+	}
+	return failed ? failed : -ENOENT;
+}
+
+int dir_unread_despite_index(struct inode *dir)
+{
+	lblk_t count = dir_block_count(dir);
+	int failed = 0;
+
+	for (lblk_t k = 1; k < count; k++) {
+		struct buf *b;
+		int err = dir_block_despite_index(dir, k, &b);
+
+		if (err > 0)
+			buf_put(b);
+		else if (err < 0)
+			failed = err;
+	}
+	return failed;
+}
