@@ -52,9 +52,13 @@ void errors_fini(struct fs *fs); /* records what is pending first */
 /* The error fields of before go into the older superblock s that replaces it. */
 void errors_keep(const struct ext4_super *before, struct ext4_super *s);
 
-/* mmp.c (MD-21). No-ops without the feature. Claimed before the replay, kept alive while live. */
+/* mmp.c (MD-21). No-ops without the feature. Claimed before the replay, and kept alive from then.
+ */
 int mmp_start(struct fs *fs);
-int mmp_run(struct fs *fs);
+/* -EBUSY: somebody else has taken it over; asked while the mount is not live yet. */
+int mmp_check(struct fs *fs);
+/* The block is not written from here on, but for mmp_stop's last time. Under mount_lock. */
+void mmp_halt(struct fs *fs);
 void mmp_stop(struct fs *fs);
 
 /* file_map.c: mapping -> iomap. */

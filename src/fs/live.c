@@ -92,6 +92,8 @@ int fs_go_live(struct fs *fs)
 	/* Whatever refuses the image is asked before the first write. */
 	err = space_check_writable(v);
 	if (!err)
+		err = mmp_check(fs);
+	if (!err)
 		err = orphans_create(v);
 	if (err)
 		return err;
@@ -105,9 +107,9 @@ int fs_go_live(struct fs *fs)
 		goto out_orphans;
 	atomic_and(&v->flags, ~(u32)VOLUME_READ_ONLY);
 	atomic_store_rel(&fs->live, true);
-	err = orphans_finish(fs);
+	err = mmp_check(fs); /* else the mmp thread sees that we are live */
 	if (!err)
-		err = mmp_run(fs);
+		err = orphans_finish(fs);
 	if (err)
 		goto out_journal;
 	errors_kick(fs);

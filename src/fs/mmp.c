@@ -1,7 +1,10 @@
 /*
  * Multiple-mount protection (MD-21): a block whose sequence number a live
  * mount keeps changing, so that a second host sees that the first is there.
- * MMP writes are synchronous and never journaled.
+ * MMP writes are synchronous and never journaled. They begin before the replay,
+ * which can take long, and end with the mount or with its shutdown (IO-62): then
+ * the number stays, since requests may be under way, and the next mount waits
+ * as after a crash.
  */
 #include "disk/mmp.h"
 #include "base/err.h"
@@ -14,12 +17,10 @@
 #include <unistd.h>
 
 #define MMP_INTERVAL_MIN 5u
-#define MMP_SEQ_MAX 0xe24d4d4fu
-#define MMP_SEQ_CLEAN 0xff4d4d50u
-#define MMP_SEQ_FSCK 0xe24d4d50u
 
 struct mmp {
 	struct fs *fs;
+	struct super_info sb;	/* of the claim: the replay reads the superblock anew */
 	struct ext4_mmp *block; /* one file system block; mmp thread, or nobody runs */
 	u32 interval;		/* seconds between updates */
 	u32 check_interval;
@@ -27,7 +28,7 @@ struct mmp {
 	struct os_mutex lock; /* rank LEAF */
 	struct os_cond cond;
 	bool stopping;	/* lock */
-	bool lost;	/* somebody else took over: mmp thread, read after its end */
+	bool lost;	/* lock: somebody else took over, or the block can't be written */
 	u64 written_ns; /* mmp thread */
 };
 
@@ -35,13 +36,13 @@ static int mmp_read(struct mmp *m, struct ext4_mmp *out)
 {
 	struct volume *v = &m->fs->volume;
 	const char *why;
-	int err = dev_read(v->dev, v->sb.mmp_block * v->sb.block_size, out, v->sb.block_size);
+	int err = dev_read(v->dev, m->sb.mmp_block * m->sb.block_size, out, m->sb.block_size);
 
 	if (!err)
-		err = mmp_verify(&v->sb, out, &why);
+		err = mmp_verify(&m->sb, out, &why);
 	if (err)
 		log_msg(&v->log, LOG_ERROR, "the MMP block %llu can't be used (%s); run e2fsck",
-			(unsigned long long)v->sb.mmp_block, strerror(-err));
+			(unsigned long long)m->sb.mmp_block, strerror(-err));
 	return err;
 }
 
@@ -53,9 +54,9 @@ static int mmp_write(struct mmp *m, u32 seq)
 	b->mmp_seq = cpu_to_le32(seq);
 	b->mmp_time = cpu_to_le64((u64)os_clock_wall().sec);
 	b->mmp_check_interval = cpu_to_le16((u16)m->check_interval);
-	mmp_csum_set(&v->sb, b);
+	mmp_csum_set(&m->sb, b);
 	m->written_ns = os_clock_mono();
-	return dev_write(v->dev, v->sb.mmp_block * v->sb.block_size, b, v->sb.block_size, DEV_FUA);
+	return dev_write(v->dev, m->sb.mmp_block * m->sb.block_size, b, m->sb.block_size, DEV_FUA);
 }
 
 static u32 mmp_seq(const struct ext4_mmp *b)
@@ -87,7 +88,7 @@ static int wait_unchanged(struct mmp *m, u32 seq)
 
 static u32 random_seq(void)
 {
-	return (u32)(os_random() % MMP_SEQ_MAX) + 1;
+	return (u32)(os_random() % EXT4_MMP_SEQ_MAX) + 1;
 }
 
 static void stamp_names(struct mmp *m)
@@ -109,13 +110,14 @@ static int mmp_claim(struct mmp *m)
 		return err;
 	found = mmp_seq(m->block);
 	m->check_interval = max_of(m->interval, (u32)le16_to_cpu(m->block->mmp_check_interval));
-	if (found == MMP_SEQ_FSCK || (found > MMP_SEQ_MAX && found != MMP_SEQ_CLEAN)) {
+	if (found == EXT4_MMP_SEQ_FSCK ||
+		(found > EXT4_MMP_SEQ_MAX && found != EXT4_MMP_SEQ_CLEAN)) {
 		log_msg(&m->fs->volume.log, LOG_ERROR,
 			"e2fsck is running on the file system, or was interrupted: run it to the "
 			"end");
 		return ERR(EBUSY);
 	}
-	if (found != MMP_SEQ_CLEAN) {
+	if (found != EXT4_MMP_SEQ_CLEAN) {
 		log_msg(&m->fs->volume.log, LOG_WARNING,
 			"the file system was not unmounted; waiting to see whether another host "
 			"uses it");
@@ -126,7 +128,7 @@ static int mmp_claim(struct mmp *m)
 	seq = random_seq();
 	stamp_names(m);
 	err = mmp_write(m, seq);
-	if (err || found == MMP_SEQ_CLEAN)
+	if (err || found == EXT4_MMP_SEQ_CLEAN)
 		return err;
 	return wait_unchanged(m, seq);
 }
@@ -149,7 +151,25 @@ static int mmp_beat(struct mmp *m)
 		if (mmp_seq(m->block) != seq)
 			return foreign(m, m->block);
 	}
-	return mmp_write(m, seq >= MMP_SEQ_MAX ? 1 : seq + 1);
+	return mmp_write(m, seq >= EXT4_MMP_SEQ_MAX ? 1 : seq + 1);
+}
+
+static bool shut_down(const struct mmp *m)
+{
+	return atomic_load_relaxed(&m->fs->volume.flags) & VOLUME_SHUTDOWN;
+}
+
+/* Nobody may write any more. Before the volume is live its mount asks for itself (mmp_check). */
+static void mmp_give_up(struct mmp *m, int err)
+{
+	struct volume *v = &m->fs->volume;
+
+	os_mutex_lock(&m->lock);
+	m->lost = true;
+	os_mutex_unlock(&m->lock);
+	atomic_or(&v->flags, VOLUME_READ_ONLY);
+	if (atomic_load_acq(&m->fs->live))
+		journal_abort(v->journal, err);
 }
 
 static void mmp_thread(void *arg)
@@ -158,26 +178,25 @@ static void mmp_thread(void *arg)
 	int err = 0;
 
 	os_mutex_lock(&m->lock);
-	while (!m->stopping && !err) {
+	while (!m->stopping && !shut_down(m) && !err) {
 		u64 next = m->written_ns + (u64)m->interval * NSEC_PER_SEC;
 
 		if (os_cond_wait_until(&m->cond, &m->lock, next))
 			continue;
+		if (m->stopping || shut_down(m))
+			break;
 		os_mutex_unlock(&m->lock);
 		err = mmp_beat(m);
 		os_mutex_lock(&m->lock);
 	}
 	os_mutex_unlock(&m->lock);
-	if (!err)
-		return;
-	m->lost = true;
-	atomic_or(&m->fs->volume.flags, VOLUME_READ_ONLY);
-	journal_abort(m->fs->volume.journal, err);
+	if (err)
+		mmp_give_up(m, err);
 }
 
 static void mmp_free(struct mmp *m)
 {
-	os_free_pages(m->block, m->fs->volume.sb.block_size);
+	os_free_pages(m->block, m->sb.block_size);
 	m->fs->mmp = NULL;
 	os_free(m);
 }
@@ -194,20 +213,44 @@ int mmp_start(struct fs *fs)
 	if (!m)
 		return ERR(ENOMEM);
 	m->fs = fs;
+	m->sb = v->sb;
 	m->interval = max_of(MMP_INTERVAL_MIN, (u32)v->sb.mmp_update_interval);
 	os_mutex_init(&m->lock, RANK_LEAF, "mmp");
 	os_cond_init(&m->cond, "mmp");
 	fs->mmp = m;
 	m->block = os_alloc_pages(v->sb.block_size);
 	err = m->block ? mmp_claim(m) : ERR(ENOMEM);
+	if (!err)
+		err = os_thread_create(&m->thread, "mmp", mmp_thread, m);
 	if (err)
 		mmp_free(m);
 	return err;
 }
 
-int mmp_run(struct fs *fs)
+int mmp_check(struct fs *fs)
 {
-	return fs->mmp ? os_thread_create(&fs->mmp->thread, "mmp", mmp_thread, fs->mmp) : 0;
+	bool lost;
+
+	if (!fs->mmp)
+		return 0;
+	os_mutex_lock(&fs->mmp->lock);
+	lost = fs->mmp->lost;
+	os_mutex_unlock(&fs->mmp->lock);
+	return lost ? ERR(EBUSY) : 0;
+}
+
+void mmp_halt(struct fs *fs)
+{
+	struct mmp *m = fs->mmp;
+
+	if (!m || !m->thread)
+		return;
+	os_mutex_lock(&m->lock);
+	m->stopping = true;
+	os_cond_broadcast(&m->cond);
+	os_mutex_unlock(&m->lock);
+	os_thread_join(m->thread);
+	m->thread = NULL;
 }
 
 void mmp_stop(struct fs *fs)
@@ -216,13 +259,8 @@ void mmp_stop(struct fs *fs)
 
 	if (!m)
 		return;
-	os_mutex_lock(&m->lock);
-	m->stopping = true;
-	os_cond_broadcast(&m->cond);
-	os_mutex_unlock(&m->lock);
-	if (m->thread)
-		os_thread_join(m->thread);
-	if (!m->lost)
-		(void)mmp_write(m, MMP_SEQ_CLEAN);
+	mmp_halt(fs);
+	if (!m->lost && !shut_down(m))
+		(void)mmp_write(m, EXT4_MMP_SEQ_CLEAN);
 	mmp_free(m);
 }

@@ -182,6 +182,7 @@ int fs_mount(struct dev *dev, const struct fs_options *opt, struct fs **out)
 	*out = fs;
 	return 0;
 out_down:
+	mmp_halt(fs);
 	os_workqueue_flush(fs->works);
 	icache_shrink(&fs->volume, 0);
 	all_down(fs);
