@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static u32 create_credits(const struct inode *dir, u32 mode)
+static u32 create_credits(struct inode *dir, u32 mode)
 {
 	u32 content = S_ISDIR(mode)   ? dir_block_append_credits(dir)
 		      : S_ISLNK(mode) ? inode_slow_symlink_credits(dir)

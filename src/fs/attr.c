@@ -230,7 +230,7 @@ static void change_apply(struct inode *i, const struct cred *c, const struct att
 
 static int change_commit(struct inode *i, const struct cred *c, const struct attr_change *a)
 {
-	u32 credits = INODE_DIRTY_CREDITS + (a->valid & ATTR_MODE ? xattr_set_credits(i, 4096) : 0);
+	u32 credits = INODE_DIRTY_CREDITS + (a->valid & ATTR_MODE ? acl_chmod_credits(i) : 0);
 	struct handle h;
 	int err = handle_start(i->volume->journal, &h, credits, credits);
 

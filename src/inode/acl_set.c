@@ -155,14 +155,29 @@ int acl_init_new(struct handle *h, struct inode *parent, struct inode *child, u3
 	return err;
 }
 
-/* The ACL keeps its size, but a value in an EA inode gets a new one: that may need more credits. */
-static int credits_ensure(struct handle *h, struct inode *i, const struct acl *a)
+/* Only a value that may go to an inode of its own takes blocks by its size. */
+static u32 value_credits(struct inode *i, u8 index)
 {
-	size_t size = sizeof(struct ext4_acl_header) + a->count * sizeof(struct ext4_acl_entry);
-	u32 credits = xattr_set_credits(i, size) + INODE_DIRTY_CREDITS;
-	int more = handle_ensure(h, credits, 1);
+	ssize_t n = 0;
 
-	return more > 0 ? ERR(ENOSPC) : more;
+	if (super_has_ea_inode(&i->volume->sb) &&
+		!(atomic_load_relaxed(&i->volume->flags) & VOLUME_NO_ACL)) {
+		os_rwsem_lock_shared(&i->xattr_lock);
+		n = xattr_get_locked(i, index, "", NULL, 0);
+		os_rwsem_unlock_shared(&i->xattr_lock);
+	}
+	return xattr_set_credits(
+		i, n > 0 ? (size_t)n : 0); /* an error comes again, under a handle */
+}
+
+u32 acl_chmod_credits(struct inode *i)
+{
+	return value_credits(i, EXT4_XATTR_INDEX_ACL_ACCESS);
+}
+
+u32 acl_new_credits(struct inode *parent)
+{
+	return 2 * value_credits(parent, EXT4_XATTR_INDEX_ACL_DEFAULT);
 }
 
 int acl_chmod(struct handle *h, struct inode *i, u32 mode)
@@ -175,9 +190,7 @@ int acl_chmod(struct handle *h, struct inode *i, u32 mode)
 	err = load(i, EXT4_XATTR_INDEX_ACL_ACCESS, &a);
 	if (!err && a) {
 		acl_apply_mode(a, mode);
-		err = credits_ensure(h, i, a);
-		if (!err)
-			err = store(h, i, EXT4_XATTR_INDEX_ACL_ACCESS, a);
+		err = store(h, i, EXT4_XATTR_INDEX_ACL_ACCESS, a);
 	}
 	os_free(a);
 	return err;

@@ -98,14 +98,14 @@ struct inode_new {
 };
 /*
  * Allocates and initialises a new inode (MD-24, AL-8, ACL and setgid inheritance) with nlink 1
- * (2 for a directory, 0 with no_link) and writes it. Credits: INODE_NEW_CREDITS. The caller adds
+ * (2 for a directory, 0 with no_link) and writes it. Credits: inode_new_credits. The caller adds
  * the name; if that fails it calls inode_new_failed (DR-15). *out must start as NULL; when
  * it is set, even with an error, the caller puts it after the handle is stopped.
  */
 int inode_new(
 	struct handle *h, struct inode *parent, const struct inode_new *req, struct inode **out);
 int inode_new_failed(struct handle *h, struct inode *i);
-u32 inode_new_credits(const struct inode *parent);
+u32 inode_new_credits(struct inode *parent);
 
 /* Packs the raw inode into its table block in h. Any thread; takes raw_lock. */
 int inode_dirty(struct handle *h, struct inode *i);

@@ -74,10 +74,9 @@ void inode_setup_new(struct inode *i)
 		memcpy(i->f.i_block, i->map.root, sizeof(i->map.root));
 }
 
-u32 inode_new_credits(const struct inode *parent)
+u32 inode_new_credits(struct inode *parent)
 {
-	return SPACE_INODE_CREDITS + INODE_DIRTY_CREDITS + ORPHAN_CREDITS +
-	       2 * xattr_set_credits(parent, 4096);
+	return SPACE_INODE_CREDITS + INODE_DIRTY_CREDITS + ORPHAN_CREDITS + acl_new_credits(parent);
 }
 
 static int number_new(

@@ -30,6 +30,9 @@ int xattr_delete_all(struct handle *h, struct inode *i);
 int acl_init_new(struct handle *h, struct inode *parent, struct inode *child, u32 umask);
 /* chmod: keeps the access ACL in step with the new mode. */
 int acl_chmod(struct handle *h, struct inode *i, u32 mode);
+/* For these two, by the size of the ACL that there is. Under the lock of the inode that has it. */
+u32 acl_new_credits(struct inode *parent);
+u32 acl_chmod_credits(struct inode *i);
 /* -EAGAIN: no ACL, use the mode bits; else 0 or -EACCES. */
 int acl_permission(struct inode *i, const struct cred *c, u32 mask);
 

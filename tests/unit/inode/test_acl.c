@@ -65,7 +65,7 @@ static struct cred user(u32 uid, u32 gid)
 
 static void chmod_to(struct inode *i, u32 mode)
 {
-	u32 credits = xattr_set_credits(i, 4096) + INODE_DIRTY_CREDITS;
+	u32 credits = acl_chmod_credits(i) + INODE_DIRTY_CREDITS;
 	struct handle h;
 
 	os_rwsem_lock(&i->lock);
