@@ -46,7 +46,7 @@ static void expect(struct uext4_inode *i, const char *name, u32 mask, u32 other)
 	assert_memory_equal(value, &acl, sizeof(acl));
 }
 
-static void chmod_expect(struct uext4_inode *i, u32 mode)
+static void chmod_to(struct uext4_inode *i, u32 mode)
 {
 	struct uext4_setattr set = {.valid = UEXT4_SET_MODE, .mode = mode};
 
@@ -65,15 +65,16 @@ static void test_JB_3_large_acls(void **state)
 	d = dt_mkdir(t.root, "d");
 	acl_make();
 	assert_int_equal(uext4_setxattr(d, NULL, DEFAULT, &acl, sizeof(acl), 0), 0);
-	for (u32 k = 0; k < 6; k++) {
+	for (u32 k = 0; k < 6; k++) { /* each value is new, so none is shared */
+		u32 type = k % 2 ? S_IFDIR : S_IFREG;
+
 		snprintf(name, sizeof(name), "n%u", k);
-		assert_int_equal(
-			dt_create(d, name, k % 2 ? S_IFDIR | 0777 : S_IFREG | 0777, &i), 0);
-		expect(i, ACCESS, 7, 1);
-		if (k % 2)
+		assert_int_equal(dt_create(d, name, type | 0700 | k << 3, &i), 0);
+		expect(i, ACCESS, k, 0);
+		if (type == S_IFDIR)
 			expect(i, DEFAULT, 7, 1);
-		chmod_expect(i, 0751 - k % 2);
-		expect(i, ACCESS, 5, 1 - k % 2);
+		chmod_to(i, 0702 | k << 3);
+		expect(i, ACCESS, k, 2);
 		uext4_inode_put(i);
 	}
 	assert_int_equal(uext4_removexattr(d, NULL, DEFAULT), 0);
