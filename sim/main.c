@@ -15,11 +15,11 @@ struct request {
 	bool stats;
 };
 
-static const struct load *const loads[] = {&load_ace, &load_random, &load_fail};
+static const struct load *const loads[] = {&load_ace, &load_random, &load_churn, &load_fail};
 
 static void usage(FILE *to)
 {
-	fputs("usage: uext4-sim ace|random|fail [OPTION=VALUE]...\n"
+	fputs("usage: uext4-sim ace|random|churn|fail [OPTION=VALUE]...\n"
 	      "  seed=N       chooses schedules and crash states (1)\n"
 	      "  first=N      number of the first run (0)\n"
 	      "  count=N      how many runs; 0: all there are (0)\n"

@@ -3,10 +3,18 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define FIXED "-U 7a7f1de0-0000-4000-8000-000000000002"
 #define EXTENDED "nodiscard,hash_seed=7a7f1de0-0000-4000-8000-000000000001"
+
+void sim_mkfs_hash_seed(u32 seed[4])
+{
+	static const u32 words[4] = {0xe01d7f7a, 0x00400000, 0x00000080, 0x01000000};
+
+	memcpy(seed, words, sizeof(words));
+}
 
 int sim_mkfs(struct sim_pages *out, u64 bytes, const char *mke2fs_options)
 {

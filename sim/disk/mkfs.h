@@ -6,5 +6,7 @@
 
 /* The same options give the same bytes. 0, or a negative errno after a message on stderr. */
 int sim_mkfs(struct sim_pages *out, u64 bytes, const char *mke2fs_options);
+/* The seed of the directories' hashes that all of them have. */
+void sim_mkfs_hash_seed(u32 seed[4]);
 
 #endif

@@ -177,7 +177,7 @@ static int visit_newest(struct level *l, const struct sim_cut *cut, u64 most)
 {
 	u64 before = l->checked;
 	u32 newest = cut->writes - 1;
-	int err = visit(l, cut, sim_cut_number(cut, SIM_EVERYTHING, 0, 0));
+	int err = most ? visit(l, cut, sim_cut_number(cut, SIM_EVERYTHING, 0, 0)) : 0;
 
 	if (!err && l->checked - before < most)
 		err = visit(l, cut, sim_cut_number(cut, SIM_ALONE, newest, 0));
@@ -256,7 +256,8 @@ static int explore_level(struct explorer *e, const struct sim_history *h,
 
 		if (budget) {
 			passed += weight_of(&l, p);
-			most = div_up(budget * passed, weight) - l.checked;
+			most = div_up(budget * passed, weight);
+			most -= min_of(most, l.checked);
 		}
 		move_to(&l, p);
 		if (most)

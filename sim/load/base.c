@@ -1,4 +1,5 @@
 /* Images to begin with: made by mke2fs on poison, and filled through a first mount. */
+#include "base/mutant.h"
 #include "sim/disk/mkfs.h"
 #include "sim/load/world.h"
 
@@ -24,15 +25,12 @@ static struct oracle *first_oracle(struct world *w)
 	return oracle_create((u16)st.links, (u16)st.mode);
 }
 
-void base_make(struct base *b, world_prepare_fn *prepare)
+static void make(struct base *b, world_prepare_fn *prepare)
 {
 	struct sim_pages image;
 	struct world w;
-	int err;
+	int err = sim_mkfs(&b->image, (u64)b->kib << 10, b->mke2fs);
 
-	if (b->ready)
-		return;
-	err = sim_mkfs(&b->image, (u64)b->kib << 10, b->mke2fs);
 	if (err)
 		die(b, "mke2fs", err);
 	world_create(&w, b, NULL);
@@ -50,6 +48,17 @@ void base_make(struct base *b, world_prepare_fn *prepare)
 	w.oracle = NULL;
 	world_destroy(&w);
 	b->ready = true;
+}
+
+/* Without the planted bug: it is for the runs. */
+void base_make(struct base *b, world_prepare_fn *prepare)
+{
+	enum mutant active = mutant_active;
+
+	mutant_active = MUTANT_NONE;
+	if (!b->ready)
+		make(b, prepare);
+	mutant_active = active;
 }
 
 void base_free(struct base *b)

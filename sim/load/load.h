@@ -35,7 +35,7 @@ struct load {
 	void (*describe)(const struct load_config *c, u64 number, char *out, size_t size);
 };
 
-extern const struct load load_ace, load_random, load_fail;
+extern const struct load load_ace, load_random, load_fail, load_churn;
 
 /* Runs body under the scheduler, on a world of its own, and then tries the crash states. */
 struct load_run {

@@ -37,7 +37,7 @@ static int mount_on(struct world *w, struct dev *dev)
 {
 	struct uext4_options opt = {.size = sizeof(opt),
 		.commit_interval_ms = 50,
-		.cache_bytes = 4 << 20,
+		.cache_bytes = w->base->cache_kib ? w->base->cache_kib << 10 : 4 << 20,
 		/* Else a write error of new data shows what was there before, as in Linux. */
 		.data_err_abort = w->with_faults,
 		.log = note,

@@ -17,6 +17,7 @@ struct base {
 	const char *name;
 	unsigned kib;
 	const char *mke2fs; /* arguments */
+	unsigned cache_kib; /* of the mount; 0: more than there is */
 	bool lossy;	    /* no journal: only what was synced survives a cut */
 	bool ready;
 	struct sim_pages image;

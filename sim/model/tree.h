@@ -11,7 +11,7 @@
 
 #include "sim/model/op.h"
 
-enum { TREE_NODES = 320, TREE_ENTRIES = 320, NAMES_MAX = 400, NAME_LEN = 255 };
+enum { TREE_NODES = 1000, TREE_ENTRIES = 600, NAMES_MAX = 400, NAME_LEN = 255 };
 
 struct tree_node {
 	u16 mode; /* with the type; 0 = never made */

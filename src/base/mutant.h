@@ -21,11 +21,12 @@
 	X(FIRST_TAIL_MISSING, "JB-32", "journal superblock not pointed at the first transaction")  \
 	X(SEQUENCE_REUSED, "JB-31", "sequence number used again after a clean unmount")            \
 	X(REVOKE_SKIPPED, "JB-15", "freed metadata is not revoked")                                \
-	X(REVOKE_NOT_CANCELLED, "JB-16", "revoke of a block that is logged again stays")           \
 	X(REVOKE_IGNORED, "RC-5", "recovery ignores revokes")                                      \
+	X(REVOKE_FOR_EVER, "JB-16", "a revoke hides copies that were logged after it")             \
 	X(REPLAY_OLDEST, "RC-5", "recovery takes the oldest copy of a block")                      \
 	X(REPLAY_UNFINISHED, "RC-3", "recovery takes a transaction without its commit record")     \
-	X(ESCAPE_MISSING, "JB-11", "a block that begins with the magic is logged as it is")        \
+	X(ESCAPE_UNMARKED, "JB-11",                                                                \
+		"a block that begins with the magic is escaped, but not marked")                   \
 	X(FREED_AT_ONCE, "AL-4", "freed blocks reused before the commit")                          \
 	X(FROZEN_SKIPPED, "JB-7", "no frozen copy: the next transaction's bytes are logged")       \
 	X(ORDERED_SKIPPED, "JB-20", "ordered data not written before the commit")                  \

@@ -1,5 +1,6 @@
 /* File sizes: growth, truncation and the bytes behind the end (IO-79, 96..99). */
 #include "base/err.h"
+#include "base/mutant.h"
 #include "disk/features.h"
 #include "fs/fs_priv.h"
 #include "inode/dio.h"
@@ -128,7 +129,7 @@ static int resize_commit(struct inode *i, u64 size, bool shrink)
 
 	if (err)
 		return err;
-	if (shrink)
+	if (shrink && !MUTANT(TRUNCATE_NO_ORPHAN))
 		err = orphan_add(&h, i);
 	if (!err) {
 		inode_touch(i, INODE_MTIME | INODE_CTIME);

@@ -97,7 +97,7 @@ static void cancel_revoke_locked(struct handle *h, struct buf *b)
 	bool cancelled;
 
 	journal_lists_lock(j);
-	cancelled = !MUTANT(REVOKE_NOT_CANCELLED) && revoke_cancel_locked(j, h->txn->tid, b->pblk);
+	cancelled = revoke_cancel_locked(j, h->txn->tid, b->pblk);
 	journal_lists_unlock(j);
 	if (cancelled)
 		buf_clear_flags(b, BUF_FRESH);

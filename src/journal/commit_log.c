@@ -120,7 +120,7 @@ static void stage(struct journal *j, struct buf *b, struct buf_join *join, u32 p
 	b->frozen = NULL;
 	join->log_block = pos;
 	atomic_or(&join->flags, JOIN_STAGED);
-	if (jbd2_must_escape(block) && !MUTANT(ESCAPE_MISSING)) {
+	if (jbd2_must_escape(block)) {
 		jbd2_escape(block);
 		atomic_or(&join->flags, JOIN_ESCAPED);
 	}
@@ -142,7 +142,7 @@ static int write_data_block(struct logger *l, u8 *descriptor, u32 *offset)
 	if (err)
 		return err;
 	stage(j, b, join, pos, block);
-	if (join->flags & JOIN_ESCAPED)
+	if (join->flags & JOIN_ESCAPED && !MUTANT(ESCAPE_UNMARKED))
 		tag.flags |= JBD2_FLAG_ESCAPE;
 	if (j->csum >= JOURNAL_CSUM_V2)
 		tag.checksum = jbd2_tag_csum(j->csum_seed, l->t->seq, block, j->block_size);
