@@ -50,6 +50,13 @@ sim-long: build/build.ninja
 	@ninja -C build uext4-sim
 	@tools/sim-long build/uext4-sim $(SECONDS) $(SEED)
 
+# OPS random operations on files in each of all modes, by the library and through FUSE.
+OPS = 1000000
+fsx-long: build/build.ninja
+	@ninja -C build
+	@BUILD_DIR=$(CURDIR)/build tests/stress/test_fsx --ops $(OPS) --seed $(or $(SEED),2)
+	@BUILD_DIR=$(CURDIR)/build tests/stress/test_fsx --fuse --ops $(OPS) --seed $(or $(SEED),2)
+
 rules:
 	tools/rules-table > docs/RULES.md
 
@@ -74,4 +81,4 @@ clean:
 
 # First the packages, then all else; ninja works in parallel by itself.
 .NOTPARALLEL:
-.PHONY: all test fuzz crash-long sim-long test-quick check-style deps rules install demo bench bench-full clean
+.PHONY: all test fuzz crash-long fsx-long sim-long test-quick check-style deps rules install demo bench bench-full clean
