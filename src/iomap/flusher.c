@@ -86,13 +86,17 @@ static void pass_end(struct page_cache *pc, u64 limit_ns, struct pass *pass)
 	os_mutex_unlock(&pc->lock);
 }
 
-static int write_files(struct page_cache *pc, u64 limit_ns, bool wait)
+/*
+ * A pass waits for what others write of its file, too: a sync finds neither that file on the list
+ * nor its writer among the passes (IO-94).
+ */
+static int write_files(struct page_cache *pc, u64 limit_ns)
 {
 	struct pass pass;
 	int err = 0;
 
 	while (pass_begin(pc, limit_ns, &pass)) {
-		int one = iofile_write_range(pass.io, 0, UINT64_MAX, wait);
+		int one = iofile_write_range(pass.io, 0, UINT64_MAX, true);
 
 		err = err ? err : one;
 		pass_end(pc, limit_ns, &pass);
@@ -133,7 +137,7 @@ void page_cache_resume(struct page_cache *pc)
 
 int page_cache_sync(struct page_cache *pc)
 {
-	int err = write_files(pc, os_clock_mono(), true);
+	int err = write_files(pc, os_clock_mono());
 
 	passes_wait(pc);
 	return err;
@@ -159,7 +163,7 @@ static void flusher_thread(void *arg)
 		pc->kicked = false;
 		os_mutex_unlock(&pc->lock);
 		now = os_clock_mono();
-		write_files(pc, too_much(pc) ? now : now - min_of(expire, now), false);
+		write_files(pc, too_much(pc) ? now : now - min_of(expire, now));
 		os_mutex_lock(&pc->lock);
 		pc->rounds++;
 		os_cond_broadcast(&pc->progress);

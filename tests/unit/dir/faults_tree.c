@@ -93,7 +93,9 @@ static void add_tree(struct walk *w, const char *path, u32 depth)
 
 		if (!strcmp(n->name[k], ".") || !strcmp(n->name[k], ".."))
 			continue;
-		snprintf(below, sizeof(below), "%s/%s", depth ? path : "", n->name[k]);
+		assert_in_range(
+			snprintf(below, sizeof(below), "%s/%s", depth ? path : "", n->name[k]), 2,
+			sizeof(below) - 1);
 		add_tree(w, below, depth + 1);
 	}
 }

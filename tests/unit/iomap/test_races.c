@@ -189,6 +189,73 @@ static void test_IO_81_restless_size(void **state)
 
 /* --- sync and the flusher --- */
 
+static void expire_now(struct fake *f)
+{
+	os_mutex_lock(&f->pages->lock);
+	f->pages->p.expire_ms = 0;
+	os_mutex_unlock(&f->pages->lock);
+}
+
+static u64 rounds_of(struct fake *f)
+{
+	u64 rounds;
+
+	os_mutex_lock(&f->pages->lock);
+	rounds = f->pages->rounds;
+	os_mutex_unlock(&f->pages->lock);
+	return rounds;
+}
+
+static u8 synced[BS];
+
+static void sync_all_run(void *arg)
+{
+	struct fake *f = arg;
+
+	assert_int_equal(page_cache_sync(f->pages), 0);
+	fake_device_read(f, synced, BS);
+}
+
+/* An fsync has the only folio. A pass of the flusher either waits for it, or is over too early. */
+static int flusher_passes_by(struct fake *f)
+{
+	struct folio *folio = folio_find(&f->io, 0);
+	u64 rounds = rounds_of(f);
+
+	f->on_place = NULL;
+	expire_now(f);
+	while (atomic_load_acq(&folio->refs) < 4 && rounds_of(f) < rounds + 2) {
+		flusher_kick(f->pages);
+		os_sleep_ns(NSEC_PER_MSEC);
+	}
+	assert_int_equal(os_thread_create(&syncer, "syncer", sync_all_run, f), 0);
+	if (atomic_load_acq(&folio->refs) < 4)
+		os_thread_join(syncer);
+	else
+		f->on_retry = sync_first;
+	folio_put(folio);
+	return 0;
+}
+
+/* A sync waits for what an fsync has in flight, though the flusher took the file off the list. */
+static void test_IO_94_sync_waits_for_an_fsync(void **state)
+{
+	struct fake_options o = plain;
+	u8 data[BS];
+	struct fake f;
+
+	o.delayed = true;
+	fake_init(&f, &o);
+	fill_values(data, 0, BS);
+	f.on_place = flusher_passes_by;
+	assert_int_equal(fake_write(&f, 0, data, BS), BS);
+	assert_int_equal(fake_sync(&f), 0);
+	if (f.on_retry)
+		os_thread_join(syncer);
+	assert_memory_equal(synced, data, BS);
+	fake_fini(&f);
+}
+
 static u8 slow_memory[1 << 20];
 static bool slow_entered, slow_left;
 
@@ -345,6 +412,7 @@ int main(void)
 		cmocka_unit_test(test_IO_73_append_meets_writeback),
 		cmocka_unit_test(test_IO_1_reader_of_new_blocks),
 		cmocka_unit_test(test_IO_94_sync_meets_a_retry),
+		cmocka_unit_test(test_IO_94_sync_waits_for_an_fsync),
 		cmocka_unit_test(test_IO_81_restless_size),
 		cmocka_unit_test(test_IO_94_sync_waits_for_the_flusher),
 		cmocka_unit_test(test_IO_99_storm_4k),
