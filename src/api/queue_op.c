@@ -1,6 +1,7 @@
 /* What becomes of one request of a queue. */
 #include "api/queue_priv.h"
 #include "base/err.h"
+#include "base/mutant.h"
 #include "os/assert.h"
 #include "os/mem.h"
 
@@ -45,6 +46,11 @@ static void work_end(struct os_work *w)
 {
 	struct queue_op *op = container_of(w, struct queue_op, work);
 
+	if (MUTANT(COMPLETE_BEFORE_END)) {
+		queue_op_done(op, (s64)op->direct.d.done);
+		(void)file_direct_end(&op->direct);
+		return;
+	}
 	worked(op, file_direct_end(&op->direct));
 }
 

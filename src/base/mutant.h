@@ -45,7 +45,54 @@
 		"inode cache does not look again under its lock before it inserts")                \
 	X(WAKE_LOST, "JB-4", "the commit's end wakes nobody")                                      \
 	X(LOCK_ORDER, "section J", "rename locks its directories in the wrong order")              \
-	X(LINKS_STALE, "DR-16", "unlink does not write the link count")
+	X(LINKS_STALE, "DR-16", "unlink does not write the link count")                            \
+	X(CONVERT_BEFORE_IO, "IO-50",                                                              \
+		"blocks of a direct write are marked written before the data is there")            \
+	X(SIZE_AT_SUBMISSION, "IO-27", "a direct write raises the size before its data is there")  \
+	X(ORPHAN_BY_SIZES, "IO-29",                                                                \
+		"whether to take the orphan record away is decided by sizes at the end")           \
+	X(INVALIDATE_TOO_EARLY, "IO-50",                                                           \
+		"pages of a direct write are dropped before the conversion only")                  \
+	X(PADDING_MISSING, "IO-49", "no zeros around a direct write into a new block")             \
+	X(EXTENDS_BY_VISIBLE_SIZE, "IO-28",                                                        \
+		"the size on disk does not count for whether a write extends")                     \
+	X(UNWRITTEN_AS_WRITTEN, "IO-40",                                                           \
+		"an unwritten block counts as written for what O_DSYNC may skip")                  \
+	X(UNALIGNED_SHARED, "IO-41", "unaligned direct writes into nothing run side by side")      \
+	X(APPEND_POSITION_EARLY, "IO-38",                                                          \
+		"an append keeps its position while it waits for the better lock")                 \
+	X(DIRTY_PAGES_LEFT, "IO-48", "a direct write leaves dirty pages of its range alone")       \
+	X(ERROR_CONVERTS, "IO-53",                                                                 \
+		"after an error of the device the range is converted all the same")                \
+	X(CONVERT_TOO_MUCH, "IO-50", "one block more than was written is converted")               \
+	X(FUA_MISSING, "IO-54", "an overwrite with O_DSYNC goes without FUA and without a sync")   \
+	X(FUA_TOO_EAGER, "IO-54", "FUA alone although a conversion is not committed")              \
+	X(TRUNCATE_NO_DIO_WAIT, "IO-58", "truncate does not wait for direct I/O")                  \
+	X(FALLOCATE_NO_DIO_WAIT, "IO-58", "punch and its like do not wait for direct I/O")         \
+	X(COMPLETE_BEFORE_END, "IO-55", "a request completes before its conversion")               \
+	X(AHEAD_COOKIE_IGNORED, "IO-22",                                                           \
+		"a direct write uses the mapping that it saw at first, changed or not")            \
+	X(CLAIM_RELEASED_TWICE, "IO-23", "space promised to delayed blocks is given back twice")   \
+	X(CLAIM_KEPT, "IO-23", "space promised to delayed blocks is not given back")               \
+	X(DELAYED_NOT_COUNTED, "IO-71", "delayed blocks do not count as used")                     \
+	X(SPACE_NOT_RETRIED, "IO-45", "no commit is made for the sake of freed blocks")            \
+	X(EOF_TAIL_KEPT, "IO-79", "bytes behind the end of file are not zeroed")                   \
+	X(EOF_TAIL_NOT_ORDERED, "IO-79", "a size commits before the zeros behind the old one")     \
+	X(DISK_SIZE_AHEAD, "IO-25", "writeback raises the size on disk past what it wrote")        \
+	X(FILL_UNLOCKED, "IO-81", "a page is filled without holding off a punch")                  \
+	X(UNWRITTEN_READ, "IO-1", "unwritten blocks are read from the device")                     \
+	X(ZERO_OUT_SKIPPED, "IO-15", "a conversion without room marks more than it has zeroed")    \
+	X(RESERVE_UNUSED, "IO-14", "conversions may not use the reserve, nor zero instead")        \
+	X(SHORT_COPY_KEPT, "IO-33", "blocks that a short copy did not fill are kept")              \
+	X(SHORT_COPY_STALE, "IO-65", "and not zeroed where they are written ones")                 \
+	X(FSYNC_NO_FLUSH, "IO-88", "no flush where fsync has nothing to commit")                   \
+	X(FSYNC_WRONG_TID, "IO-87", "fsync waits for the transaction before")                      \
+	X(DATASYNC_TID_STALE, "IO-24", "a conversion or size does not count for fdatasync")        \
+	X(WB_ERROR_DROPPED, "IO-74", "writeback tells its error to nobody")                        \
+	X(WB_ERROR_REPEATED, "IO-91", "a writeback error is told again and again")                 \
+	X(WB_RETURNED_IGNORED, "IO-94", "a sync does not look at what another writer gave back")   \
+	X(PASS_FORGETS_WRITEBACK, "IO-94", "the flusher forgets files that others still write")    \
+	X(REPLACE_UNWRITTEN, "IO-85", "rename over a file does not write the new one first")
 
 #define MUTANT_ENUM(name, rule, what) MUTANT_##name,
 enum mutant { MUTANT_NONE, MUTANT_LIST(MUTANT_ENUM) MUTANT_COUNT };

@@ -2,6 +2,7 @@
 #include "fs/fallocate.h"
 
 #include "base/err.h"
+#include "base/mutant.h"
 #include "base/trace.h"
 #include "inode/dio.h"
 #include "os/assert.h"
@@ -158,7 +159,8 @@ static int fallocate_locked(struct inode *i, const struct cred *cred, int mode, 
 	err = file_modified(i, cred);
 	if (err)
 		return err;
-	inode_dio_wait(i);
+	if (!MUTANT(FALLOCATE_NO_DIO_WAIT))
+		inode_dio_wait(i);
 	atomic_store_relaxed(&i->map.alloc_flags, cred && cred->privileged ? SPACE_ROOT : 0);
 	return run(&op, mode);
 }

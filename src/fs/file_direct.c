@@ -1,6 +1,7 @@
 /* Direct reads and writes: locks, order, fallback. The mappings are in file_direct_map.c. */
 #include "fs/file_direct.h"
 #include "base/err.h"
+#include "base/mutant.h"
 #include "base/trace.h"
 #include "dev/iov.h"
 #include "fs/file_direct_priv.h"
@@ -154,7 +155,8 @@ static bool fua_will_do(const struct file_direct *f)
 	return f->flags.dsync && !f->flags.sync && (info->can_fua || !info->volatile_cache) &&
 	       journal_exists(v->journal) &&
 	       !(atomic_load_relaxed(&v->flags) & VOLUME_NO_BARRIER) &&
-	       journal_committed(v->journal, atomic_load_acq(&f->inode->datasync_tid));
+	       (journal_committed(v->journal, atomic_load_acq(&f->inode->datasync_tid)) ||
+		       MUTANT(FUA_TOO_EAGER));
 }
 
 /*
@@ -169,19 +171,20 @@ static int decide(struct file_direct *f)
 	int err = 0;
 
 	f->ahead.len = 0;
-	f->extends = end > inode_size(i) || end > inode_disk_size(i);
+	f->extends = end > inode_size(i) ||
+		     (end > inode_disk_size(i) && !MUTANT(EXTENDS_BY_VISIBLE_SIZE));
 	f->unaligned = is_unaligned(f);
 	if (!f->extends)
 		err = overwrite_lookup(f, &overwrite);
 	if (err)
 		return err;
-	written = overwrite && f->ahead.state == MAP_WRITTEN;
-	f->alone = f->extends || (f->unaligned && !written);
+	written = overwrite && (f->ahead.state == MAP_WRITTEN || MUTANT(UNWRITTEN_AS_WRITTEN));
+	f->alone = f->extends || (f->unaligned && !written && !MUTANT(UNALIGNED_SHARED));
 	f->d.request = IOMAP_WRITE | (f->nowait ? IOMAP_NOWAIT : 0);
 	f->d.dev_flags = 0;
 	f->sync_after = f->flags.sync || f->flags.dsync;
 	if (written && fua_will_do(f)) {
-		f->d.dev_flags = DEV_FUA;
+		f->d.dev_flags = MUTANT(FUA_MISSING) ? 0 : DEV_FUA;
 		f->sync_after = false;
 	}
 	if (f->exclusive)
@@ -195,7 +198,11 @@ static int decide(struct file_direct *f)
 /* All that IO-38 asks for, each time that the lock was taken. */
 static int write_checks(struct file_direct *f)
 {
+	u64 early = f->d.pos;
 	int err = file_write_checks(f->inode, &f->d.pos, f->d.len, &f->flags);
+
+	if (MUTANT(APPEND_POSITION_EARLY) && f->exclusive)
+		f->d.pos = early;
 
 	if (!err && f->flags.atomic)
 		err = atomic_check(f);

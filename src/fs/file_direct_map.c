@@ -3,6 +3,7 @@
  * becomes of it when the data is on the device.
  */
 #include "base/err.h"
+#include "base/mutant.h"
 #include "base/trace.h"
 #include "fs/file_direct_priv.h"
 #include "fs/fs_priv.h"
@@ -22,7 +23,8 @@ static int lookup(struct file_direct *f, u64 pos, u64 len, u32 request, struct m
 	u32 count = (u32)min_of(div_up(pos + len, bs) - first, (u64)LBLK_MAX - first + 1);
 
 	if (f->ahead.len && f->ahead.lblk == first &&
-		f->ahead.cookie == atomic_load_acq(&i->map.cookie)) {
+		(f->ahead.cookie == atomic_load_acq(&i->map.cookie) ||
+			MUTANT(AHEAD_COOKIE_IGNORED))) {
 		*m = f->ahead;
 		return 0;
 	}
@@ -115,12 +117,15 @@ static int ensure(struct handle *h, u32 credits)
 
 static int publish_sizes(struct handle *h, struct inode *i, u64 end)
 {
+	u64 before = inode_disk_size(i);
 	int err = ensure(h, FILE_GROW_CREDITS + ORPHAN_CREDITS);
 
 	if (!err && end > inode_size(i))
 		err = file_order_tail(h, i, inode_size(i));
 	if (!err)
 		err = file_extend(h, i, end);
+	if (MUTANT(ORPHAN_BY_SIZES) && end <= before)
+		return err;
 	if (!err && i->f.links > 0)
 		err = orphan_remove(h, i);
 	return err;
@@ -130,11 +135,13 @@ static int convert(struct handle *h, struct inode *i, u64 pos, u64 end)
 {
 	u32 bs = i->volume->sb.block_size;
 	lblk_t first = (lblk_t)(pos / bs);
-	int err = map_convert_written(h, &i->map, first, (u32)(div_up(end, bs) - first));
+	u32 more = MUTANT(CONVERT_TOO_MUCH) ? 1 : 0;
+	int err = map_convert_written(h, &i->map, first, (u32)(div_up(end, bs) - first) + more);
 
 	/* IO-24: also where the change was deep in the tree. */
 	atomic_store_rel(&i->sync_tid, handle_tid(h));
-	atomic_store_rel(&i->datasync_tid, handle_tid(h));
+	if (!MUTANT(DATASYNC_TID_STALE))
+		atomic_store_rel(&i->datasync_tid, handle_tid(h));
 	return err;
 }
 
@@ -146,7 +153,7 @@ static int write_done(struct direct_io *d, u64 bytes, int err)
 	u64 end = d->pos + bytes;
 	struct handle h;
 
-	if (err)
+	if (err && !MUTANT(ERROR_CONVERTS))
 		return 0;
 	err = volume_check(i->volume); /* IO-62 */
 	if (err || !(f->extends || d->seen & DIRECT_UNWRITTEN))
@@ -173,6 +180,8 @@ int file_direct_extend_begin(struct file_direct *f)
 
 	if (err)
 		return err;
+	if (MUTANT(SIZE_AT_SUBMISSION) && f->d.pos + f->d.len > inode_size(f->inode))
+		inode_set_size(f->inode, f->d.pos + f->d.len);
 	return handle_end(&h, orphan_add(&h, f->inode));
 }
 

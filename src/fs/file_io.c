@@ -1,5 +1,6 @@
 /* Reading and writing file data: checks and locks around the I/O engine. */
 #include "base/err.h"
+#include "base/mutant.h"
 #include "fs/fs_priv.h"
 #include "inode/dio.h"
 #include "os/assert.h"
@@ -159,13 +160,14 @@ ssize_t file_write(struct inode *i, u64 *pos, const struct iovec *iov, unsigned 
 static int sync_metadata(struct inode *i, bool data_only, bool *flushed)
 {
 	struct journal *j = i->volume->journal;
+	tid_nr tid;
 
 	if (!journal_exists(j))
 		return journal_write_dirty(j);
 	if (!inode_is(i, S_IFREG))
 		return journal_commit_all(j, flushed); /* IO-90 */
-	return journal_commit(
-		j, atomic_load_acq(data_only ? &i->datasync_tid : &i->sync_tid), flushed);
+	tid = atomic_load_acq(data_only ? &i->datasync_tid : &i->sync_tid);
+	return journal_commit(j, MUTANT(FSYNC_WRONG_TID) ? tid - 1 : tid, flushed);
 }
 
 int file_sync(struct inode *i, bool data_only)
@@ -183,6 +185,8 @@ int file_sync(struct inode *i, bool data_only)
 	if (inode_is(i, S_IFREG))
 		err = iofile_write_range(&i->io, 0, UINT64_MAX, true);
 	meta_err = sync_metadata(i, data_only, &flushed);
+	if (MUTANT(FSYNC_NO_FLUSH))
+		flushed = true;
 	if (!meta_err && !flushed && !(atomic_load_relaxed(&v->flags) & VOLUME_NO_BARRIER))
 		meta_err = dev_flush(v->dev);
 	return err ? err : meta_err;
@@ -202,6 +206,6 @@ void file_closed(struct inode *i)
  */
 void file_before_replace(struct inode *i)
 {
-	if (inode_is(i, S_IFREG))
+	if (inode_is(i, S_IFREG) && !MUTANT(REPLACE_UNWRITTEN))
 		(void)iofile_write_range(&i->io, 0, UINT64_MAX, true);
 }

@@ -12,6 +12,7 @@
  * exclusive): written blocks, ordered before the commit (JB-20).
  */
 #include "base/err.h"
+#include "base/mutant.h"
 #include "base/trace.h"
 #include "fs/fs_priv.h"
 #include "os/assert.h"
@@ -32,7 +33,8 @@ void iomap_from_mapping(const struct inode *i, const struct mapping *m, struct i
 	*out = (struct iomap){.offset = (u64)m->lblk * bs,
 		.length = (u64)m->len * bs,
 		.addr = m->state >= MAP_UNWRITTEN ? m->pblk * bs : 0,
-		.type = types[m->state],
+		.type = MUTANT(UNWRITTEN_READ) && m->state == MAP_UNWRITTEN ? IOMAP_MAPPED
+									    : types[m->state],
 		.flags = (m->fresh ? IOMAP_NEW : 0) | (i->map.extents ? 0 : IOMAP_MERGED),
 		.cookie = m->cookie};
 }
@@ -118,7 +120,8 @@ static int take_hole(struct inode *i, u64 pos, struct mapping *m)
 	u32 flags = atomic_load_relaxed(&i->map.alloc_flags) & SPACE_ROOT;
 	int err = ERR(ENOSPC);
 
-	if (!volume_fs(i->volume)->options.nodelalloc && space_roomy(i->volume, m->len, flags))
+	if (!volume_fs(i->volume)->options.nodelalloc &&
+		(space_roomy(i->volume, m->len, flags) || MUTANT(DELAYED_NOT_COUNTED)))
 		err = inode_delay(i, m->lblk, m->len);
 	if (!err) {
 		m->state = MAP_DELAYED;
@@ -150,7 +153,7 @@ static int extent_write_end(struct inode *i, u64 pos, u64 tried, s64 done, const
 	u64 from = done > 0 ? round_up_to(pos + (u64)done, i->volume->sb.block_size) : pos;
 	u64 end = map->offset + map->length;
 
-	if (done >= (s64)tried || !(map->flags & IOMAP_NEW))
+	if (done >= (s64)tried || !(map->flags & IOMAP_NEW) || MUTANT(SHORT_COPY_KEPT))
 		return 0;
 	if (map->type == IOMAP_DELALLOC) {
 		inode_undelay(i, block_at(i, from), block_at(i, end));
@@ -184,27 +187,38 @@ static int write_begin(struct iofile *io, u64 pos, u64 len, u32 request, struct 
 	return write_begin_handle(i, pos, len, map);
 }
 
+/* New blocks hold data, or zeros where the copy ended early (IO-65), before the commit shows them.
+ */
+static int order_new(struct handle *h, struct inode *i, u64 pos, u64 len, const struct iomap *map)
+{
+	u32 bs = i->volume->sb.block_size;
+
+	if (!(map->flags & IOMAP_NEW))
+		return 0;
+	return journal_order_data(h, &i->ordered, max_of(map->offset, round_down_to(pos, bs)),
+		min_of(map->offset + map->length, round_up_to(pos + len, bs)));
+}
+
 /* IO-33: blocks allocated past the end that got no data are cut off; the record makes a crash
  * harmless. */
-static int write_failed(struct handle *h, struct inode *i, u64 pos, u64 len)
+static int write_failed(
+	struct handle *h, struct inode *i, u64 pos, u64 len, const struct iomap *map)
 {
-	int err = handle_end(h, extends(i, pos, len) ? orphan_add(h, i) : 0);
+	int err = order_new(h, i, pos, len, map);
 
+	if (!err && extends(i, pos, len))
+		err = orphan_add(h, i);
+	err = handle_end(h, err);
 	if (!err && extends(i, pos, len))
 		err = inode_truncate_blocks(i);
 	return err;
 }
 
 static int write_finish(
-	struct handle *h, struct inode *i, u64 pos, u64 done, const struct iomap *map)
+	struct handle *h, struct inode *i, u64 pos, u64 tried, u64 done, const struct iomap *map)
 {
-	u64 start = map->offset, end = map->offset + map->length;
-	int err = 0;
+	int err = order_new(h, i, pos, tried, map);
 
-	if (map->flags & IOMAP_NEW)
-		err = journal_order_data(h, &i->ordered,
-			max_of(start, round_down_to(pos, i->volume->sb.block_size)),
-			min_of(end, round_up_to(pos + done, i->volume->sb.block_size)));
 	if (!err && pos + done > inode_size(i))
 		err = file_order_tail(h, i, inode_size(i));
 	if (!err && pos + done > inode_size(i))
@@ -229,8 +243,8 @@ static int write_end(struct iofile *io, u64 pos, u64 len, s64 done, u32 request,
 	if (!h)
 		return 0;
 	if (done <= 0)
-		return write_failed(h, i, pos, tried);
-	err = write_finish(h, i, pos, (u64)done, map);
+		return write_failed(h, i, pos, tried, map);
+	err = write_finish(h, i, pos, tried, (u64)done, map);
 	if (!err && cut_short && mapped_end > inode_size(i))
 		err = inode_truncate_blocks(i);
 	return err;

@@ -32,7 +32,8 @@ static int size_dirty(struct handle *h, struct inode *i, u64 size)
 	if (err)
 		return err;
 	atomic_store_relaxed(&i->map.size_blocks_hint, div_up(size, i->volume->sb.block_size));
-	atomic_store_rel(&i->datasync_tid, handle_tid(h));
+	if (!MUTANT(DATASYNC_TID_STALE))
+		atomic_store_rel(&i->datasync_tid, handle_tid(h));
 	return inode_dirty(h, i);
 }
 
@@ -48,7 +49,8 @@ static int order_between(struct handle *h, struct inode *i, u64 size)
 
 	lo = round_down_to(lo, bs);
 	hi = round_up_to(hi, bs);
-	return lo < hi ? journal_order_data(h, &i->ordered, lo, hi) : 0;
+	return lo < hi && !MUTANT(EOF_TAIL_NOT_ORDERED) ? journal_order_data(h, &i->ordered, lo, hi)
+							: 0;
 }
 
 static int sizes_set(struct handle *h, struct inode *i, u64 size)
@@ -95,7 +97,7 @@ static int zero_eof_tail(struct inode *i, u64 size)
 {
 	u32 bs = i->volume->sb.block_size;
 
-	if (size % bs == 0)
+	if (size % bs == 0 || MUTANT(EOF_TAIL_KEPT))
 		return 0;
 	return iofile_zero(&i->io, size, bs - size % bs, &file_write_ops);
 }
@@ -117,7 +119,7 @@ int file_order_tail(struct handle *h, struct inode *i, u64 size)
 {
 	u32 bs = i->volume->sb.block_size;
 
-	if (size % bs == 0)
+	if (size % bs == 0 || MUTANT(EOF_TAIL_NOT_ORDERED))
 		return 0;
 	return journal_order_data(h, &i->ordered, round_down_to(size, bs), round_up_to(size, bs));
 }
@@ -189,7 +191,8 @@ int file_resize(struct inode *i, u64 size)
 	ASSERT(os_rwsem_held(&i->lock));
 	if (size > filemap_max_bytes(i->volume, i->map.extents))
 		return ERR(EFBIG);
-	inode_dio_wait(i);
+	if (!MUTANT(TRUNCATE_NO_DIO_WAIT))
+		inode_dio_wait(i);
 	if (size > old)
 		return resize_grow(i, size);
 	return size < old ? resize_shrink(i, size) : resize_equal(i);

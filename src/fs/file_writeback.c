@@ -8,6 +8,7 @@
  * ordered before its commit, and nothing is left to do here (file_map.c).
  */
 #include "base/err.h"
+#include "base/mutant.h"
 #include "base/trace.h"
 #include "fs/fs_priv.h"
 #include "os/assert.h"
@@ -157,7 +158,8 @@ int file_written(struct iofile *io, u64 pos, u64 len, int err)
 	if (!err)
 		err = has_unwritten(i, lblk, blocks, &unwritten);
 	if (!err && (unwritten || inode_disk_size(i) < min_of(pos + len, inode_size(i))))
-		err = convert(i, pos + len, lblk, unwritten ? blocks : 0);
+		err = convert(i, MUTANT(DISK_SIZE_AHEAD) ? inode_size(i) : pos + len, lblk,
+			unwritten ? blocks : 0);
 	if (err)
 		lost(i, pos, len, err);
 	return err;

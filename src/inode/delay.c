@@ -1,5 +1,6 @@
 /* Delayed blocks and the space promised to them go together (IO-23). */
 #include "inode/inode_priv.h"
+#include "base/mutant.h"
 
 int inode_delay(struct inode *i, lblk_t lblk, u32 len)
 {
@@ -17,6 +18,9 @@ int inode_delay(struct inode *i, lblk_t lblk, u32 len)
 
 void inode_undelay(struct inode *i, lblk_t from, lblk_t end)
 {
-	if (atomic_load_acq(&i->map.delayed))
-		space_unclaim(i->volume, map_undelay(&i->map, from, end));
+	u32 blocks = atomic_load_acq(&i->map.delayed) ? map_undelay(&i->map, from, end) : 0;
+
+	if (MUTANT(CLAIM_KEPT))
+		return;
+	space_unclaim(i->volume, MUTANT(CLAIM_RELEASED_TWICE) ? 2 * blocks : blocks);
 }

@@ -1,5 +1,6 @@
 /* Writing the raw inode into its table block, in the caller's handle. */
 #include "base/err.h"
+#include "base/mutant.h"
 #include "inode/inode_priv.h"
 
 #include <string.h>
@@ -109,7 +110,8 @@ static int map_dirty(struct handle *h, struct filemap *fm)
 	memcpy(i->f.i_block, fm->root, sizeof(fm->root));
 	os_mutex_unlock(&i->raw_lock);
 	os_rwsem_unlock_shared(&fm->lock);
-	atomic_store_rel(&i->datasync_tid, handle_tid(h));
+	if (!MUTANT(DATASYNC_TID_STALE))
+		atomic_store_rel(&i->datasync_tid, handle_tid(h));
 	return inode_dirty(h, i);
 }
 

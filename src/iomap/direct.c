@@ -1,6 +1,7 @@
 /* The direct I/O engine: from mappings to device requests and back. */
 #include "iomap/direct.h"
 #include "base/err.h"
+#include "base/mutant.h"
 #include "base/trace.h"
 #include "dev/iov.h"
 #include "iomap/folio.h"
@@ -53,6 +54,8 @@ static int cache_prepare(struct direct_io *d)
 	if (d->request & IOMAP_NOWAIT)
 		return cached(d, !is_write(d)) ? -EAGAIN : 0;
 	d->seen |= DIRECT_CACHED;
+	if (MUTANT(DIRTY_PAGES_LEFT))
+		return 0;
 	err = iofile_write_range(d->io, d->pos, d->end, true);
 	if (!err && is_write(d) && iofile_invalidate_range(d->io, d->pos, d->end))
 		err = -ENOTBLK;
@@ -179,6 +182,8 @@ static int write_mapped(struct direct_io *d, struct direct_batch *b, const struc
 	d->seen |= (m->type == IOMAP_UNWRITTEN ? DIRECT_UNWRITTEN : 0) |
 		   (m->flags & IOMAP_NEW ? DIRECT_NEW : 0) |
 		   (m->flags & IOMAP_DIRTY ? DIRECT_DIRTY : 0);
+	if (MUTANT(PADDING_MISSING))
+		return segment_add(d, b, m->addr + (pos - m->offset), n, 0, 0);
 	if (fresh)
 		head = (u32)(pos % bs);
 	if (fresh || end > d->size)
@@ -257,6 +262,8 @@ bool direct_start(struct direct_io *d, struct direct_batch *b)
 		unbatch(d, b);
 	}
 	d->batched = 0;
+	if (MUTANT(CONVERT_BEFORE_IO) && !err && is_write(d))
+		(void)d->ops->written(d, d->done, 0);
 	TRACE("direct_started", d->pos, d->done);
 	return atomic_sub(&d->pending, 1) != 0;
 }
@@ -298,12 +305,15 @@ ssize_t direct_finish(struct direct_io *d)
 	heap_free(d);
 	if (!is_write(d))
 		return err ? err : (ssize_t)read_clip(d);
+	if (MUTANT(INVALIDATE_TOO_EARLY))
+		cache_forget(d);
 	TRACE("direct_written", d->pos, d->done);
 	if (d->done == 0)
 		return err;
 	after = d->ops->written ? d->ops->written(d, d->done, err) : 0;
 	TRACE("direct_converted", d->pos, d->done);
-	cache_forget(d);
+	if (!MUTANT(INVALIDATE_TOO_EARLY))
+		cache_forget(d);
 	TRACE("direct_invalidated", d->pos, d->done);
 	err = err ? err : after;
 	return err ? err : (ssize_t)d->done;

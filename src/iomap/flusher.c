@@ -2,6 +2,7 @@
  * The list of dirty files and the thread that writes them: what is older than
  * expire_ms, everything when there is too much, all of it for a sync.
  */
+#include "base/mutant.h"
 #include "iomap/folio.h"
 #include "os/clock.h"
 
@@ -72,12 +73,16 @@ static bool pass_begin(struct page_cache *pc, u64 limit_ns, struct pass *pass)
 	return pass->io != NULL;
 }
 
-/* What could not even be tried, for want of memory, goes back on the list. */
+/*
+ * What could not even be tried, for want of memory, goes back on the list, and so does what another
+ * writer still has: the list is all that a sync of the volume knows of (IO-94).
+ */
 static void pass_end(struct page_cache *pc, u64 limit_ns, struct pass *pass)
 {
 	struct iofile *io = pass->io;
 
-	if (iofile_is_dirty(io))
+	if (iofile_is_dirty(io) ||
+		(atomic_load_acq(&io->wb_count) && !MUTANT(PASS_FORGETS_WRITEBACK)))
 		file_list(io, max_of(os_clock_mono(), limit_ns + 1));
 	io->ops->put(io); /* before: who waits for the pass counts on that */
 	os_mutex_lock(&pc->lock);

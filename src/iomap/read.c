@@ -1,5 +1,6 @@
 /* Buffered read with readahead. */
 #include "base/err.h"
+#include "base/mutant.h"
 #include "iomap/folio.h"
 #include "os/mem.h"
 
@@ -74,9 +75,11 @@ static int read_miss(struct iofile *io, u64 pos, u64 want, u64 size)
 	int err;
 
 	atomic_add_relaxed(&io->cache->stats.misses, 1);
-	io->ops->lock_fill(io);
+	if (!MUTANT(FILL_UNLOCKED))
+		io->ops->lock_fill(io);
 	err = fill_range(io, pos, window);
-	io->ops->unlock_fill(io);
+	if (!MUTANT(FILL_UNLOCKED))
+		io->ops->unlock_fill(io);
 	atomic_store_relaxed(&io->ra.next, pos + window);
 	return err;
 }
@@ -89,13 +92,15 @@ static int read_missing(struct iofile *io, struct folio *f, u64 pos, u64 end)
 {
 	int err = 0;
 
-	io->ops->lock_fill(io);
+	if (!MUTANT(FILL_UNLOCKED))
+		io->ops->lock_fill(io);
 	folio_lock(f);
 	folio_wait_flags(f, FOLIO_READING | FOLIO_WRITING);
 	if (!(f->flags & FOLIO_GONE))
 		err = folio_fill_locked(f, folio_mask_touched(f, pos, end));
 	os_mutex_unlock(&f->lock);
-	io->ops->unlock_fill(io);
+	if (!MUTANT(FILL_UNLOCKED))
+		io->ops->unlock_fill(io);
 	return err;
 }
 

@@ -4,6 +4,7 @@
  * block never stays without defined content (IO-65).
  */
 #include "base/err.h"
+#include "base/mutant.h"
 #include "base/trace.h"
 #include "iomap/folio.h"
 
@@ -172,6 +173,8 @@ static int write_part(struct iofile *io, struct chunk *c, u64 pos, u64 end, cons
 		return err;
 	end = min_of(end, f->pos + f->size);
 	err = prepare(f, pos, end, m);
+	if (!err && FAULT("copy")) /* the caller's memory is gone */
+		err = ERR(EFAULT);
 	if (!err) {
 		mask = folio_mask_touched(f, pos, end);
 		source_copy(s, f->data + (pos - f->pos), end - pos);
@@ -183,6 +186,24 @@ static int write_part(struct iofile *io, struct chunk *c, u64 pos, u64 end, cons
 	}
 	os_mutex_unlock(&f->lock);
 	return err;
+}
+
+/* IO-65: written blocks that the copy did not reach were just allocated, and hold anything. */
+static void zero_unreached(struct iofile *io, struct chunk *c, u64 pos, u64 end)
+{
+	while (pos < end) {
+		struct folio *f;
+		u64 mask;
+
+		if (chunk_lock(io, c, pos, &f))
+			return;
+		mask = folio_mask_touched(f, pos, min_of(end, f->pos + f->size));
+		zero_around(f, mask & ~f->uptodate, end, end);
+		f->uptodate |= mask;
+		folio_set_dirty(f, mask);
+		pos = f->pos + f->size;
+		os_mutex_unlock(&f->lock);
+	}
 }
 
 /* One mapping: begin, copy, end. Returns bytes done or an error. */
@@ -204,6 +225,8 @@ static s64 write_mapped(struct iofile *io, struct chunk *c, u64 pos, u64 len, st
 		err = write_part(io, c, pos + done, pos + len, &m, s, &n);
 		done += n;
 	}
+	if (err && m.flags & IOMAP_NEW && m.type == IOMAP_MAPPED && !MUTANT(SHORT_COPY_STALE))
+		zero_unreached(io, c, pos + done, pos + len);
 	end_err = ops->end ? ops->end(io, pos, len, done ? (s64)done : err, IOMAP_WRITE, &m) : 0;
 	atomic_store_rel(&io->writing_end, 0);
 	if (end_err)

@@ -3,6 +3,7 @@
  * The work is done by a writer (writer.c, mapped.c).
  */
 #include "base/err.h"
+#include "base/mutant.h"
 #include "iomap/writer.h"
 
 #include <string.h>
@@ -34,6 +35,8 @@ void reserve_fini(struct page_cache *pc)
 
 void iofile_error_set(struct iofile *io, int err)
 {
+	if (MUTANT(WB_ERROR_DROPPED))
+		return;
 	atomic_store_relaxed(&io->wb_error, err);
 	atomic_add(&io->wb_error_seq, 1);
 	atomic_store_relaxed(&io->cache->wb_error, err);
@@ -123,7 +126,8 @@ int iofile_write_range(struct iofile *io, u64 start, u64 end, bool wait)
 		if (wait)
 			wait_err = iofile_wait_range(io, start, end);
 		err = err ? err : wait_err;
-	} while (wait && !err && atomic_load_acq(&io->wb_returned) != returned);
+	} while (wait && !err && !MUTANT(WB_RETURNED_IGNORED) &&
+		 atomic_load_acq(&io->wb_returned) != returned);
 	if (wait && !err && atomic_load_acq(&io->wb_error_seq) != seq)
 		err = atomic_load_relaxed(&io->wb_error);
 	return err;
@@ -160,6 +164,8 @@ int iofile_error_check(struct iofile *io, u32 *cursor)
 {
 	u32 seq = atomic_load_acq(&io->wb_error_seq);
 
+	if (MUTANT(WB_ERROR_REPEATED))
+		return seq != *cursor ? io->wb_error : 0;
 	if (atomic_xchg(cursor, seq) == seq)
 		return 0;
 	return atomic_load_relaxed(&io->wb_error);

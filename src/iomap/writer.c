@@ -280,6 +280,7 @@ static int round_run(struct io_writer *w, u64 *pos, u64 end)
 
 	if (err)
 		return err;
+	TRACE("write_open", *pos, w->wb.open);
 	claim_round(w, pos, end);
 	err = map_round(w);
 	if (ops->writeback_close)
@@ -326,6 +327,7 @@ int io_writer_run(struct io_writer *w, u64 start, u64 end)
 		u64 behind = pos;
 		int err = round_run(w, &behind, end);
 
+		TRACE("write_rounded", pos, err);
 		if (err == -ENOMEM)
 			return w->err ? w->err : err;
 		if (!err)

@@ -4,6 +4,7 @@
  * without room falls back to zeroing on the device (IO-15).
  */
 #include "map/extent_tree.h"
+#include "base/mutant.h"
 
 #include "dev/dev.h"
 
@@ -49,7 +50,7 @@ static int zero_range(struct filemap *fm, const struct extent_entry *e, u64 from
 {
 	u32 bs = fm->volume->sb.block_size;
 
-	if (from >= end)
+	if (from >= end || MUTANT(ZERO_OUT_SKIPPED))
 		return 0;
 	if (FAULT("map_zero"))
 		return ERR(EIO);
@@ -119,8 +120,9 @@ static int convert_piece(
 	r = extent_splice(h, fm, path, &s);
 	if (r <= 0)
 		goto out_release;
-	r = extent_room(h, fm, c->from, s.count - 1, MAP_CREATE_MUST, path);
-	if (goal_may_undo(r))
+	r = extent_room(
+		h, fm, c->from, s.count - 1, MUTANT(RESERVE_UNUSED) ? 0 : MAP_CREATE_MUST, path);
+	if (goal_may_undo(r) && !MUTANT(RESERVE_UNUSED))
 		return convert_by_zeroing(h, fm, c, r);
 	if (r)
 		return r;
