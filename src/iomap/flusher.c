@@ -73,16 +73,12 @@ static bool pass_begin(struct page_cache *pc, u64 limit_ns, struct pass *pass)
 	return pass->io != NULL;
 }
 
-/*
- * What could not even be tried, for want of memory, goes back on the list, and so does what another
- * writer still has: the list is all that a sync of the volume knows of (IO-94).
- */
+/* What could not even be tried, for want of memory, goes back on the list. */
 static void pass_end(struct page_cache *pc, u64 limit_ns, struct pass *pass)
 {
 	struct iofile *io = pass->io;
 
-	if (iofile_is_dirty(io) ||
-		(atomic_load_acq(&io->wb_count) && !MUTANT(PASS_FORGETS_WRITEBACK)))
+	if (iofile_is_dirty(io))
 		file_list(io, max_of(os_clock_mono(), limit_ns + 1));
 	io->ops->put(io); /* before: who waits for the pass counts on that */
 	os_mutex_lock(&pc->lock);
@@ -101,7 +97,8 @@ static int write_files(struct page_cache *pc, u64 limit_ns)
 	int err = 0;
 
 	while (pass_begin(pc, limit_ns, &pass)) {
-		int one = iofile_write_range(pass.io, 0, UINT64_MAX, true);
+		int one =
+			iofile_write_range(pass.io, 0, UINT64_MAX, !MUTANT(PASS_FORGETS_WRITEBACK));
 
 		err = err ? err : one;
 		pass_end(pc, limit_ns, &pass);
