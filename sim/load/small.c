@@ -46,6 +46,7 @@ const struct step small_choices[] = {
 	{"allocate", "A/bar", NULL, 1024, 2048, FALLOC_FL_KEEP_SIZE},
 	{"punch", "foo", NULL, 500, 1700, 0},
 	{"zero", "foo", NULL, 1024, 3000, 0},
+	/* OR-4: what is cut off is on the orphan record before it is freed */
 	{"truncate", "foo", NULL, 0, 0, 0},
 	{"truncate", "foo", NULL, 0, 1300, 0},
 	{"truncate", "foo", NULL, 0, 6000, 0},

@@ -92,7 +92,10 @@ E2FSCK = ["e2fsck", "-E", "no_optimize_extents"]
 
 
 def fsck_problems(image):
-    """What e2fsck -fn has to say by rule OC-2: exit code 0 alone is not clean. Empty = clean."""
+    """What e2fsck -fn has to say by rule OC-2: exit code 0 alone is not clean. Empty = clean.
+
+    Never -p, which repairs in silence (OC-4), nor -E journal_only, which leaves orphans (OC-5); and what it
+    can't see, contents above all, the callers compare by themselves (OC-7)."""
     r = run(*E2FSCK, "-fn", image, check=False)
     if r.returncode == 0 and not any(BAD_LINE.search(line) and not OFFER.search(line)
                                      for line in r.stdout.splitlines()):

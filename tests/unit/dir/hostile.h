@@ -1,4 +1,7 @@
-/* An image to damage: the linear directory l and the indexed directory d. */
+/*
+ * An image to damage: the linear directory l and the indexed directory d. Byte by byte, since
+ * debugfs would mend the checksums (OC-8).
+ */
 #ifndef TESTS_DIR_HOSTILE_H
 #define TESTS_DIR_HOSTILE_H
 

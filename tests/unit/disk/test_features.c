@@ -1,4 +1,4 @@
-/* MD-2..5: what each feature allows, and the messages. */
+/* MD-2, MD-3, MD-4, MD-5: what each feature allows, and the messages. */
 #include "image.h"
 
 #include "base/err.h"
@@ -30,6 +30,7 @@ static int openable(u32 compat, u32 incompat, u32 ro_compat, char *msg, size_t s
 	return 0;
 }
 
+/* The bits that Linux knows and those that it refuses (MD-3, MD-4). */
 static void test_MD_2_every_bit(void **state)
 {
 	const u32 rw_incompat =

@@ -117,6 +117,7 @@ static void write_meta(struct handle *h, pblk_t pblk, u64 value)
 	buf_put(b);
 }
 
+/* JB-9: the block may be on the forget list of an older transaction. */
 static void create_meta(struct handle *h, pblk_t pblk, u64 value)
 {
 	struct buf *b;

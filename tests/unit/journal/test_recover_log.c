@@ -298,7 +298,10 @@ static void put_fc_head(u32 tid)
 	fc[11] = (u8)(tid >> 24);
 }
 
-/* RC-16: fast commits behind the last transaction are refused, older ones are void. */
+/*
+ * RC-16: fast commits behind the last transaction are refused, older ones are void; which they
+ * are is told by the head record (RC-17), the only one that is looked at.
+ */
 static void test_RC_16_fast_commits(void **state)
 {
 	struct log_options o = {.log_blocks = 1056, .sequence = 4, .csum = LOG_V3, .fc_blocks = 32};

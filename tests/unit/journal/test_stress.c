@@ -114,6 +114,7 @@ static void run(const struct fixture_options *opt, u32 ops)
 	fx_close(&f);
 }
 
+/* JB-2: handles of several threads while commits are under way; JB-42: nobody waits for himself. */
 static void test_JB_4_tiny_journal(void **state)
 {
 	run(&(struct fixture_options){.ring = 64, .incompat = 0x12}, 600);

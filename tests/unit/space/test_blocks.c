@@ -174,6 +174,7 @@ static void run_shape(const struct shape *s)
 	free(r);
 }
 
+/* e2fsck also says whether a group that holds what is not its own is called unused (AL-3). */
 static void test_AL_1_random_on_all_shapes(void **unused)
 {
 	for (size_t i = 0; i < array_len(shapes); i++) {

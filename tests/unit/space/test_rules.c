@@ -38,7 +38,7 @@ static void end(struct fixture *f)
 	fixture_remove(f);
 }
 
-/* A freed block is handed out again only after its transaction is durable. */
+/* A freed block is handed out again only after its transaction is durable (also JB-10). */
 static void test_AL_4_freed_blocks_wait_for_commit(void **unused)
 {
 	struct fixture f;
