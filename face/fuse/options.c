@@ -41,6 +41,8 @@ static const struct option_spec specs[] = {
 	{"nofail", IGNORED, 0, NULL},
 	{"delalloc", CLEARED, AT(fs.nodelalloc), NULL},
 	{"nodelalloc", FLAG, AT(fs.nodelalloc), NULL},
+	{"init_itable", CLEARED, AT(fs.noinit_itable), NULL},
+	{"noinit_itable", FLAG, AT(fs.noinit_itable), NULL},
 	{"nolazytime", IGNORED, 0, NULL},
 	{"default_permissions", IGNORED, 0, NULL},
 	{"diratime", CLEARED, AT(fs.nodiratime), NULL},

@@ -25,6 +25,7 @@ void mount_usage(void)
 	      "  data=ordered               the only data mode\n"
 	      "  nodelalloc                 choose the place of data at the write, not at "
 	      "writeback\n"
+	      "  noinit_itable              don't zero the inode tables that mke2fs left\n"
 	      "  data_err=abort|ignore      stop when file data can't be written, or go on\n"
 	      "  noatime, relatime, strictatime, nodiratime\n"
 	      "  nobarrier                  no device flushes: unsafe on power loss\n"

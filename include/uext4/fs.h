@@ -70,6 +70,7 @@ struct uext4_options {
 	bool discard;
 	bool nodelalloc; /* file blocks get their place when they are written to, not at writeback
 			  */
+	bool noinit_itable; /* leave inode tables alone that mke2fs has not zeroed yet */
 };
 
 /*

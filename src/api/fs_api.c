@@ -48,6 +48,7 @@ static struct fs_options options_for_mount(const struct uext4_options *o, struct
 		.nodiratime = o->nodiratime,
 		.discard = o->discard,
 		.nodelalloc = o->nodelalloc,
+		.noinit_itable = o->noinit_itable,
 		.errors = (enum fs_errors)o->errors,
 		.atime = (enum fs_atime)o->atime,
 		.superblock = o->superblock,

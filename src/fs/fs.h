@@ -23,7 +23,7 @@ enum fs_atime { FS_RELATIME, FS_NOATIME, FS_STRICTATIME };
 
 struct fs_options {
 	bool read_only, no_recovery, no_barrier, data_err_abort, no_acl, no_user_xattr, grpid,
-		nodiratime, discard, nodelalloc;
+		nodiratime, discard, nodelalloc, noinit_itable;
 	enum fs_errors errors;
 	enum fs_atime atime;
 	u64 superblock; /* backup superblock block number; 0 = primary */
@@ -48,8 +48,9 @@ struct fs {
 	struct error_record *pending_error; /* lock: error_lock */
 	struct os_workqueue *works;	    /* error recording, flusher helpers */
 	struct os_work error_work;
-	u32 sync_cursor; /* atomic: writeback errors that a sync has told */
-	struct mmp *mmp; /* NULL without the feature */
+	u32 sync_cursor;       /* atomic: writeback errors that a sync has told */
+	struct mmp *mmp;       /* NULL without the feature */
+	struct itable *itable; /* lock: mount_lock; NULL: no inode table is being zeroed */
 };
 
 /* dev is owned from success on, and stays the caller's on failure. */

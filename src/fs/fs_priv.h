@@ -61,6 +61,10 @@ int mmp_check(struct fs *fs);
 void mmp_halt(struct fs *fs);
 void mmp_stop(struct fs *fs);
 
+/* itable.c (AL-9). A no-op when there is nothing to do. */
+int itable_start(struct fs *fs);
+void itable_stop(struct fs *fs);
+
 /* file_map.c: mapping -> iomap. */
 void iomap_from_mapping(const struct inode *i, const struct mapping *m, struct iomap *out);
 int file_lookup_begin(struct iofile *io, u64 pos, u64 len, u32 request, struct iomap *map);

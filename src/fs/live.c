@@ -110,6 +110,8 @@ int fs_go_live(struct fs *fs)
 	err = mmp_check(fs); /* else the mmp thread sees that we are live */
 	if (!err)
 		err = orphans_finish(fs);
+	if (!err)
+		err = itable_start(fs);
 	if (err)
 		goto out_journal;
 	errors_kick(fs);
@@ -128,8 +130,10 @@ int fs_go_quiet(struct fs *fs)
 {
 	struct volume *v = &fs->volume;
 	bool orphans_left;
-	int err = page_cache_sync(v->pages), stop_err;
+	int err, stop_err;
 
+	itable_stop(fs);
+	err = page_cache_sync(v->pages);
 	icache_shrink(v, 0);
 	orphans_left = !orphans_empty(v);
 	orphans_destroy(v);

@@ -169,6 +169,7 @@ int fs_shutdown(struct fs *fs, enum fs_shutdown how)
 	atomic_or(&v->flags, VOLUME_SHUTDOWN);
 	if (fs->live)
 		journal_abort(v->journal, -ESHUTDOWN);
+	itable_stop(fs);
 	mmp_halt(fs);
 	os_rwsem_unlock(&fs->mount_lock);
 	return err;

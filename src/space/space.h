@@ -118,6 +118,14 @@ bool space_roomy(struct volume *v, u64 blocks, u32 flags);
 /* AL-20: may an inode's pointer refer to this range? owner: the journal inode may own its zone. */
 bool space_range_valid(struct volume *v, ino_nr owner, pblk_t pblk, u64 len);
 
+/* AL-9: has a group in memory a table that may still hold garbage? */
+bool space_itables_pending(struct volume *v);
+/*
+ * Zeroes the next piece of a group's table from block *pos on, or, when none is left, says so on
+ * disk. 1: again; 0: done, or nothing to do. No handle.
+ */
+int space_itable_zero(struct volume *v, group_nr nr, u32 *pos);
+
 struct inode_alloc_request {
 	ino_nr parent;
 	bool parent_top; /* parent is the root or a TOPDIR directory (AL-11) */
