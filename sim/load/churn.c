@@ -50,15 +50,16 @@ struct churn {
 static void ground_make(struct ground *g, const struct scene *s)
 {
 	static const char *const files[CHURN_FILES] = {"foo", "D/bar", "E/baz", "qux"};
-	static const char big[CHURN_BIG] = {'D', 'E'};
+	static const char *const dirs[CHURN_BIG] = {"D", "E", ""};
 	static char twins[CHURN_NAMES][TWIN_LEN + 1];
 
 	if (!twins[0][0])
 		twins_make(twins, CHURN_NAMES);
 	for (unsigned d = 0; d < CHURN_BIG; d++)
 		for (unsigned k = 0; k < CHURN_NAMES; k++)
-			snprintf(g->name[d][k], sizeof(g->name[d][k]), "%c/%.*s", big[d], TWIN_LEN,
-				twins[k]);
+			snprintf(g->name[d][k], sizeof(g->name[d][k]), "%s%s%.*s", dirs[d],
+				dirs[d][0] ? "/" : "", TWIN_LEN, twins[k]);
+	memcpy(g->dir, dirs, sizeof(dirs));
 	memcpy(g->file, files, sizeof(files));
 	g->block_size = s->block_size;
 }

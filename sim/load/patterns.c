@@ -54,16 +54,24 @@ static void empty(struct churner *c, unsigned times)
 
 		step(c, (struct step){.type = "unlink", .at = name});
 		step(c, (struct step){.type = "rmdir", .at = name});
+		if (below(c, 4) == 0)
+			step(c, (struct step){.type = "rmdir",
+					.at = c->ground->dir[below(c, CHURN_BIG - 1)]});
 	}
 }
 
+/* Every second thread goes the other way. */
 static void move(struct churner *c, unsigned times)
 {
-	for (unsigned k = 0; k < times; k++)
+	for (unsigned k = 0; k < times; k++) {
+		const char *name[2] = {any_name(c), any_name(c)};
+		bool back = c->player.thread % 2;
+
 		step(c, (struct step){.type = "rename",
-				.at = any_name(c),
-				.to = any_name(c),
+				.at = name[back],
+				.to = name[!back],
 				.flags = below(c, 8) ? 0 : RENAME_EXCHANGE});
+	}
 }
 
 /* Pieces with holes between them: an extent each. */

@@ -8,11 +8,13 @@
 #include "sim/load/steps.h"
 #include "sim/load/twins.h"
 
-enum { CHURN_NAMES = 150, CHURN_FILES = 4, CHURN_BIG = 2 };
+enum { CHURN_NAMES = 150, CHURN_FILES = 4, CHURN_BIG = 3 };
 
-/* What the threads work on: big directories with names that share hashes, and a few files. */
+/* What the threads work on: big directories, of which one has the others in it, with names that
+ * share hashes, and a few files. */
 struct ground {
 	char name[CHURN_BIG][CHURN_NAMES][TWIN_LEN + 8];
+	const char *dir[CHURN_BIG]; /* the last is the root */
 	const char *file[CHURN_FILES];
 	unsigned names; /* of each directory, in use */
 	u32 block_size;
