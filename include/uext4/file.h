@@ -43,13 +43,14 @@ enum uext4_rwf {		 /* as RWF_* of preadv2(2), the same values */
 	UEXT4_RWF_HIPRI = 0x1,	 /* no effect */
 	UEXT4_RWF_DSYNC = 0x2,	 /* this write as with O_DSYNC */
 	UEXT4_RWF_SYNC = 0x4,	 /* this write as with O_SYNC */
-	UEXT4_RWF_NOWAIT = 0x8,	 /* O_DIRECT only: EAGAIN rather than wait for a lock, another's
-				    I/O, an allocation or the journal; nothing is transferred then */
+	UEXT4_RWF_NOWAIT = 0x8,	 /* EAGAIN rather than wait for a lock, another's I/O, an
+				    allocation or the journal. Without O_DIRECT reads only: what is
+				    in the cache, perhaps less than there is, or EAGAIN */
 	UEXT4_RWF_APPEND = 0x10, /* at the end; offset is ignored */
 	UEXT4_RWF_ATOMIC = 0x40, /* O_DIRECT only: after a power loss all old or all new; one
 				    aligned file system block, if the device's block is as large */
 };
-/* EOPNOTSUPP: unknown flags, or NOWAIT or ATOMIC through the page cache. */
+/* EOPNOTSUPP: unknown flags, or a write with NOWAIT or ATOMIC through the page cache. */
 UEXT4_API ssize_t uext4_preadv2(struct uext4_file *file, const struct iovec *iov, int count,
 	uint64_t offset, unsigned flags);
 UEXT4_API ssize_t uext4_pwritev2(struct uext4_file *file, const struct iovec *iov, int count,
@@ -104,8 +105,9 @@ UEXT4_API int uext4_extents(
 
 /*
  * The same as ioctl FS_IOC_FIEMAP lists it, in whole blocks of [start, start+length), extents that
- * continue each other as one; flags are FIEMAP_FLAG_SYNC and FIEMAP_FLAG_CACHE of <linux/fiemap.h>,
- * those of an extent FIEMAP_EXTENT_*. LAST marks the last one in the range. With count 0 nothing is
+ * continue each other as one; flags are FIEMAP_FLAG_* of <linux/fiemap.h>, those of an extent
+ * FIEMAP_EXTENT_*. FIEMAP_FLAG_XATTR: instead, where the attributes begin: in the inode, else their
+ * block. LAST marks the last one in the range. With count 0 nothing is
  * stored and all are counted. How many, or EINVAL: length 0. EFBIG: start beyond the largest file.
  * EBADR: other flags. EOPNOTSUPP: neither file nor directory.
  */

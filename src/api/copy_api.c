@@ -44,7 +44,8 @@ static int copy_data(struct copy *c, u64 bytes)
 {
 	struct file_write_flags flags = api_write_flags(c->to, 0);
 	struct iovec iov = {c->buf, min_of(bytes, (u64)COPY_BYTES)};
-	ssize_t n = file_read(c->from->inode, c->from_pos, &iov, 1, c->from->flags & O_NOATIME);
+	ssize_t n = file_read(c->from->inode, c->from_pos, &iov, 1,
+		c->from->flags & O_NOATIME ? FILE_READ_NOATIME : 0);
 	u64 pos = c->to_pos;
 
 	iov.iov_len = (size_t)max_of(n, (ssize_t)0);

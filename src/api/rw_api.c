@@ -22,7 +22,8 @@ int api_rw_check(const struct api_rw *rw, bool write)
 		return ERR(EINVAL);
 	if (rw->flags & ~(unsigned)RWF_KNOWN || (!write && rw->flags & UEXT4_RWF_ATOMIC))
 		return ERR(EOPNOTSUPP);
-	if (rw->flags & (UEXT4_RWF_NOWAIT | UEXT4_RWF_ATOMIC) && !api_rw_is_direct(rw))
+	/* As ext4 of Linux: a cached write can't promise not to wait. */
+	if (write && rw->flags & (UEXT4_RWF_NOWAIT | UEXT4_RWF_ATOMIC) && !api_rw_is_direct(rw))
 		return ERR(EOPNOTSUPP);
 	return 0;
 }
@@ -55,11 +56,12 @@ void api_rw_direct(const struct api_rw *rw, struct file_direct *f)
 
 ssize_t api_read(const struct api_rw *rw)
 {
+	u32 flags = (rw->file->flags & O_NOATIME ? FILE_READ_NOATIME : 0) |
+		    (rw->flags & UEXT4_RWF_NOWAIT ? FILE_READ_NOWAIT : 0);
 	struct file_direct f;
 
 	if (!api_rw_is_direct(rw))
-		return file_read(rw->file->inode, rw->offset, rw->iov, rw->iov_count,
-			rw->file->flags & O_NOATIME);
+		return file_read(rw->file->inode, rw->offset, rw->iov, rw->iov_count, flags);
 	api_rw_direct(rw, &f);
 	return file_direct_read(&f);
 }

@@ -92,6 +92,7 @@
 	X(WB_ERROR_REPEATED, "IO-91", "a writeback error is told again and again")                 \
 	X(WB_RETURNED_IGNORED, "IO-94", "a sync does not look at what another writer gave back")   \
 	X(PASS_FORGETS_WRITEBACK, "IO-94", "the flusher forgets files that others still write")    \
+	X(DROPPED_SILENTLY, "IO-75", "an inode goes with data that found no memory to be written") \
 	X(REPLACE_UNWRITTEN, "IO-85", "rename over a file does not write the new one first")
 
 #define MUTANT_ENUM(name, rule, what) MUTANT_##name,

@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "disk/inode_format.h"
 #include "fs/fs_priv.h"
+#include "inode/xattr.h"
 
 #include <linux/fiemap.h>
 #include <sys/stat.h>
@@ -99,6 +100,23 @@ static int walk_inline(struct walk *w, u64 start)
 	return 0;
 }
 
+/* One extent at most, as Linux has it: what the inode holds hides the block. */
+static int walk_xattr(struct walk *w, u64 start)
+{
+	struct xattr_place at;
+	struct file_extent e = {0};
+	int err = xattr_place(w->i, &at);
+
+	if (err || start >= at.len)
+		return err;
+	e.physical = at.addr;
+	e.length = at.len;
+	if (at.in_inode)
+		e.flags = FIEMAP_EXTENT_DATA_INLINE | FIEMAP_EXTENT_NOT_ALIGNED;
+	walk_add(w, &e);
+	return 0;
+}
+
 static int fiemap_check(const struct inode *i, u64 start, u64 *len, u32 flags)
 {
 	u64 max = filemap_max_bytes(i->volume, i->map.extents);
@@ -110,7 +128,7 @@ static int fiemap_check(const struct inode *i, u64 start, u64 *len, u32 flags)
 	if (start > max)
 		return ERR(EFBIG);
 	*len = min_of(*len, max - start);
-	if (flags & ~(u32)(FIEMAP_FLAG_SYNC | FIEMAP_FLAG_CACHE))
+	if (flags & ~(u32)(FIEMAP_FLAG_SYNC | FIEMAP_FLAG_CACHE | FIEMAP_FLAG_XATTR))
 		return ERR(EBADR);
 	return *len ? 0 : ERR(EINVAL);
 }
@@ -127,7 +145,12 @@ int file_fiemap(struct inode *i, u64 start, u64 len, u32 flags, fiemap_emit_fn *
 	if (err)
 		return err;
 	os_rwsem_lock_shared(&i->lock);
-	err = i->f.flags & EXT4_INLINE_DATA_FL ? walk_inline(&w, start) : walk_map(&w, start, len);
+	if (flags & FIEMAP_FLAG_XATTR)
+		err = walk_xattr(&w, start);
+	else if (i->f.flags & EXT4_INLINE_DATA_FL)
+		err = walk_inline(&w, start);
+	else
+		err = walk_map(&w, start, len);
 	os_rwsem_unlock_shared(&i->lock);
 	if (!err)
 		walk_emit(&w, FIEMAP_EXTENT_LAST);

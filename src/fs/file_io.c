@@ -85,17 +85,17 @@ int file_data_check(const struct inode *i)
 	return inode_is(i, S_IFREG) ? 0 : ERR(EINVAL);
 }
 
-ssize_t file_read(
-	struct inode *i, u64 pos, const struct iovec *iov, unsigned iov_count, bool noatime)
+ssize_t file_read(struct inode *i, u64 pos, const struct iovec *iov, unsigned iov_count, u32 flags)
 {
 	ssize_t n = file_data_check(i);
 
 	if (n)
 		return n;
 	if (i->f.flags & EXT4_INLINE_DATA_FL)
-		return file_read_inline(i, pos, iov, iov_count);
-	n = iofile_read(&i->io, pos, iov, iov_count);
-	if (n > 0 && !noatime)
+		return flags & FILE_READ_NOWAIT ? -EAGAIN
+						: file_read_inline(i, pos, iov, iov_count);
+	n = iofile_read(&i->io, pos, iov, iov_count, flags & FILE_READ_NOWAIT);
+	if (n > 0 && !flags)
 		file_accessed(i);
 	return n;
 }

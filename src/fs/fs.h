@@ -71,8 +71,11 @@ static inline struct fs *volume_fs(struct volume *v)
 }
 
 /* File data. These take the inode lock as they need; no lock or handle is held by the caller. */
-ssize_t file_read(
-	struct inode *i, u64 pos, const struct iovec *iov, unsigned iov_count, bool noatime);
+enum {
+	FILE_READ_NOATIME = 1,
+	FILE_READ_NOWAIT = 2, /* what is cached, else -EAGAIN (IO-43); times stay */
+};
+ssize_t file_read(struct inode *i, u64 pos, const struct iovec *iov, unsigned iov_count, u32 flags);
 struct file_write_flags {
 	bool append;
 	bool sync, dsync;

@@ -4,6 +4,7 @@
  */
 #include "base/err.h"
 #include "base/mutant.h"
+#include "base/mutant.h"
 #include "inode/dio.h"
 #include "inode/xattr_priv.h"
 #include "os/mem.h"
@@ -283,13 +284,36 @@ void icache_forget_new(struct inode *i)
 	os_mutex_unlock(&s->lock);
 }
 
+#define LAST_WRITES 8 /* a quarter of a second in all */
+
+/*
+ * Who drops an inode waits for what is on its way: a commit may not forget it before (JB-20). Want
+ * of memory passes; if it does not, the loss is told, and known to the next sync (IO-75).
+ */
+static void write_last(struct inode *i)
+{
+	int err = iofile_write_range(&i->io, 0, UINT64_MAX, true);
+
+	if (MUTANT(DROPPED_SILENTLY))
+		return;
+	for (unsigned k = 0; err == -ENOMEM && k < LAST_WRITES; k++) {
+		os_sleep_ns(NSEC_PER_MSEC << k);
+		err = iofile_write_range(&i->io, 0, UINT64_MAX, true);
+	}
+	if (!iofile_is_dirty(&i->io))
+		return;
+	iofile_error_set(&i->io, err ? err : ERR(EIO));
+	log_msg(&i->volume->log, LOG_ERROR,
+		"inode %u: data could not be written (%d) and is lost with the cache", i->ino, err);
+}
+
 /* Outside all locks: deletes or just drops, then lets those who wait for the number go on. */
 static void retire(struct icache_shard *s, struct inode *i)
 {
 	if (i->f.links == 0 && !inode_state(i, INODE_BAD))
 		inode_delete(i);
-	else /* also waits for what is on its way: a commit may not forget it before (JB-20) */
-		(void)iofile_write_range(&i->io, 0, UINT64_MAX, true);
+	else
+		write_last(i);
 	orphan_forget(i); /* a record that a failed truncate left behind stays on disk only */
 	inode_teardown(i);
 	os_mutex_lock(&s->lock);

@@ -14,6 +14,14 @@ ssize_t xattr_get(struct inode *i, const char *name, void *value, size_t size);
 /* NUL-separated names; size 0 = ask. Hides trusted.* when !cred->privileged. */
 ssize_t xattr_list(struct inode *i, const struct cred *cred, char *names, size_t size);
 enum { XATTR_SET_CREATE = 1, XATTR_SET_REPLACE = 2 };
+/* Where on the device they are: in the inode if any is there, else in its block; len 0: none are.
+ */
+struct xattr_place {
+	u64 addr; /* bytes */
+	u32 len;
+	bool in_inode;
+};
+int xattr_place(struct inode *i, struct xattr_place *out);
 /* A complete operation with its own handle: permission by cred, ctime, ACL side effects on mode. IL
  * exclusive. */
 int xattr_set(struct inode *i, const struct cred *cred, const char *name, const void *value,

@@ -139,3 +139,28 @@ ssize_t xattr_list(struct inode *i, const struct cred *cred, char *names, size_t
 		return err;
 	return size && l.used > size ? ERR(ERANGE) : (ssize_t)l.used;
 }
+
+int xattr_place(struct inode *i, struct xattr_place *out)
+{
+	const struct super_info *sb = &i->volume->sb;
+	u32 size = xattr_ibody_size(i), offset;
+	const u8 *area;
+	struct buf *b;
+	pblk_t pblk;
+	int err;
+
+	*out = (struct xattr_place){0};
+	os_rwsem_lock_shared(&i->xattr_lock);
+	err = xattr_ibody_read(i, &b, &area);
+	if (!err && area)
+		err = space_inode_location(i->volume, i->ino, &pblk, &offset);
+	if (!err && area)
+		*out = (struct xattr_place){
+			pblk * sb->block_size + offset + sb->inode_size - size, size, true};
+	else if (!err && i->f.file_acl)
+		*out = (struct xattr_place){i->f.file_acl * sb->block_size, sb->block_size, false};
+	if (b)
+		buf_put(b);
+	os_rwsem_unlock_shared(&i->xattr_lock);
+	return err;
+}

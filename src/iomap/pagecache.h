@@ -121,9 +121,12 @@ void iofile_init(struct iofile *io, struct page_cache *cache, const struct iofil
 /* Drops all folios, dirty ones too (their file is gone); waits for writeback in progress. */
 void iofile_fini(struct iofile *io);
 
-/* Caller: holds neither a handle nor the fill lock. Returns bytes read, short only at end of file.
+/*
+ * Caller: holds neither a handle nor the fill lock. Returns bytes read, short only at end of file.
+ * nowait: only what is in the cache; -EAGAIN if nothing of it is.
  */
-ssize_t iofile_read(struct iofile *io, u64 pos, const struct iovec *iov, unsigned iov_count);
+ssize_t iofile_read(
+	struct iofile *io, u64 pos, const struct iovec *iov, unsigned iov_count, bool nowait);
 /* Caller: inode lock exclusive. Returns bytes written or an error if none were. */
 ssize_t iofile_write(struct iofile *io, u64 pos, const struct iovec *iov, unsigned iov_count);
 /*

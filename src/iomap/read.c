@@ -131,6 +131,26 @@ static int read_folio(struct iofile *io, u64 pos, u64 end, u64 size, struct foli
 	}
 }
 
+/* The same without waiting for anything: -EAGAIN. What is missing is on its way for another try. */
+static int read_folio_now(struct iofile *io, u64 pos, u64 end, struct folio **out)
+{
+	struct folio *f = folio_find(io, pos);
+
+	if (f && os_mutex_trylock(&f->lock)) {
+		if (!(f->flags & (FOLIO_READING | FOLIO_GONE)) &&
+			!(folio_mask_touched(f, pos, end) & ~f->uptodate)) {
+			*out = f;
+			return 0;
+		}
+		os_mutex_unlock(&f->lock);
+	}
+	if (f)
+		folio_put(f);
+	else
+		readahead_start(io, pos, min_of(end - pos, (u64)READAHEAD_MAX));
+	return -EAGAIN;
+}
+
 struct iov_cursor {
 	const struct iovec *iov;
 	unsigned count;
@@ -164,7 +184,8 @@ static u64 iov_total(const struct iovec *iov, unsigned count)
 }
 
 /* IO-81: the size that bounds the copy is sampled after the bytes are known to be good. */
-ssize_t iofile_read(struct iofile *io, u64 pos, const struct iovec *iov, unsigned iov_count)
+ssize_t iofile_read(
+	struct iofile *io, u64 pos, const struct iovec *iov, unsigned iov_count, bool nowait)
 {
 	struct iov_cursor cursor = {iov, iov_count, 0};
 	u64 size = io->ops->size(io), start = pos, end;
@@ -175,7 +196,8 @@ ssize_t iofile_read(struct iofile *io, u64 pos, const struct iovec *iov, unsigne
 	while (pos < end) {
 		struct folio *f;
 		u64 upto, n;
-		int err = read_folio(io, pos, end, size, &f);
+		int err = nowait ? read_folio_now(io, pos, end, &f)
+				 : read_folio(io, pos, end, size, &f);
 
 		if (err)
 			return pos > start ? (ssize_t)(pos - start) : err;

@@ -218,6 +218,40 @@ static int look_85(struct race_run *r, struct uext4_fs *fs, struct explore_state
 	return 0;
 }
 
+/* --- IO-75: an inode with delayed data is dropped while there is no memory --- */
+
+static void job_relief(struct job *j)
+{
+	os_sleep_ns(5 * NSEC_PER_MSEC);
+	race_fault(NULL);
+	j->result = 0;
+}
+
+static void io_75(struct race_run *r)
+{
+	struct volume *v = &r->fs->fs->volume;
+	struct uext4_file *f = race_open(r, "f", O_RDWR);
+	struct job relief = {.r = r};
+
+	race_put(f, 0, 4 * K, 'o');
+	uext4_file_close(f);
+	race_commit(r);
+	if (r->variant == 0)
+		job_start(&relief, "relief", job_relief);
+	race_fault("os_alloc");
+	icache_shrink(v, 0);
+	race_fault(NULL);
+	if (r->variant == 0)
+		EXPECT(job_join(&relief) == 0);
+	EXPECT(!r->error[0] == (r->variant == 0)); /* told, if there was no help */
+	EXPECT(uext4_sync(r->fs) == (r->variant ? -ENOMEM : 0));
+	f = race_open(r, "f", O_RDWR);
+	EXPECT(race_size(f) == (r->variant ? 0 : 4 * K));
+	if (race_size(f))
+		race_see(f, 0, 4 * K, 'o', 'o');
+	uext4_file_close(f);
+}
+
 static const struct race race_79 = {.name = "IO_79_behind_the_end_of_file",
 	.body = io_79,
 	.look = look_79,
@@ -232,5 +266,8 @@ static const struct race race_1 = {.name = "IO_1_unwritten_blocks", .body = io_1
 static const struct race race_85 = {
 	.name = "IO_85_replaced_file", .body = io_85, .look = look_85, .variants = 2};
 
+static const struct race race_75 = {
+	.name = "IO_75_dropped_without_memory", .body = io_75, .variants = 2, .loses_data = true};
+
 const struct race *const races_cache[] = {
-	&race_79, &race_25, &race_23, &race_71, &race_81, &race_1, &race_85, NULL};
+	&race_75, &race_79, &race_25, &race_23, &race_71, &race_81, &race_1, &race_85, NULL};

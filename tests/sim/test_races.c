@@ -67,6 +67,7 @@ static const struct planted planted[] = {
 	FOUND_BY(WB_ERROR_REPEATED, "IO_91_told_once"),
 	FOUND_BY(WB_RETURNED_IGNORED, "IO_94_blocks_given_back"),
 	FOUND_BY(PASS_FORGETS_WRITEBACK, "IO_94_file_off_the_list"),
+	FOUND_BY(DROPPED_SILENTLY, "IO_75_dropped_without_memory"),
 	FOUND_BY(REPLACE_UNWRITTEN, "IO_85_replaced_file"),
 };
 

@@ -36,7 +36,7 @@ static void test_IO_36_to_43_errors(void **state)
 		{RW, true, 0x8000, 0, BLOCK, 0, -EOPNOTSUPP},
 		{RW, false, UEXT4_RWF_ATOMIC, 0, BLOCK, 0, -EOPNOTSUPP},
 		{O_RDWR, true, UEXT4_RWF_NOWAIT, 0, BLOCK, 0, -EOPNOTSUPP},
-		{O_RDWR, false, UEXT4_RWF_NOWAIT, 0, BLOCK, 0, -EOPNOTSUPP},
+		{O_RDWR, false, UEXT4_RWF_NOWAIT, 0, BLOCK, 0, BLOCK}, /* still cached */
 		{O_RDWR, true, UEXT4_RWF_ATOMIC, 0, BLOCK, 0, -EOPNOTSUPP},
 		{RW, true, 0, 1ull << 63, BLOCK, 0, -EINVAL},
 		/* Alignment: the sector counts, not the block. */
@@ -69,6 +69,37 @@ static void test_IO_36_to_43_errors(void **state)
 	assert_int_equal(uext4_fsync(file), 0);
 	table(&t, rows, array_len(rows));
 	assert_int_equal(direct_size(file), 8 * BLOCK);
+	uext4_file_close(file);
+	direct_down(&t);
+}
+
+/* IO-43: what is cached, as much as there is in a row; nothing is waited for. */
+static void test_IO_43_cached_nowait(void **state)
+{
+	struct uext4_file *file;
+	struct dir_test t;
+	ssize_t n;
+
+	direct_up(&t, "-b 4096");
+	file = direct_open(&t, "file", O_RDWR);
+	for (u64 k = 0; k < 8; k++) /* a folio each */
+		assert_int_equal(uext4_pwrite(file, buf, BLOCK, k * BLOCK), BLOCK);
+	assert_int_equal(uext4_fsync(file), 0);
+	assert_int_equal(direct_rw(file, false, 0, buf, 9 * BLOCK, UEXT4_RWF_NOWAIT), 8 * BLOCK);
+	assert_int_equal(direct_rw(file, false, 8 * BLOCK, buf, BLOCK, UEXT4_RWF_NOWAIT), 0);
+	assert_int_equal(iofile_invalidate_range(
+				 &to_inode(uext4_file_inode(file))->io, 4 * BLOCK, 8 * BLOCK),
+		0);
+	assert_int_equal(direct_rw(file, false, 0, buf, 8 * BLOCK, UEXT4_RWF_NOWAIT), 4 * BLOCK);
+	assert_int_equal(
+		iofile_invalidate_range(&to_inode(uext4_file_inode(file))->io, 0, UINT64_MAX), 0);
+	assert_int_equal(direct_rw(file, false, 0, buf, 8 * BLOCK, UEXT4_RWF_NOWAIT), -EAGAIN);
+	do /* what was missing is being read for the next attempt */
+		n = direct_rw(file, false, 0, buf, 8 * BLOCK, UEXT4_RWF_NOWAIT);
+	while (n == -EAGAIN);
+	assert_true(n > 0);
+	for (ssize_t k = 0; k < n; k++)
+		assert_int_equal(buf[k], 'b');
 	uext4_file_close(file);
 	direct_down(&t);
 }
@@ -310,6 +341,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_IO_36_to_43_errors),
+		cmocka_unit_test(test_IO_43_cached_nowait),
 		cmocka_unit_test(test_IO_38_refused),
 		cmocka_unit_test(test_IO_39_locks),
 		cmocka_unit_test(test_IO_38_append_upgrade),

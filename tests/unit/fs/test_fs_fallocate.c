@@ -263,7 +263,35 @@ static void test_IO_124_fiemap(void **state)
 	assert_int_equal(e[0].flags, 0);
 	assert_int_equal(fiemap(&x, 0, 0, 0, e, 8), -EINVAL);
 	assert_int_equal(fiemap(&x, TOP + 1, 1, 0, e, 8), -EFBIG);
-	assert_int_equal(fiemap(&x, 0, 1, FIEMAP_FLAG_XATTR, e, 8), -EBADR);
+	assert_int_equal(fiemap(&x, 0, 1, 8, e, 8), -EBADR);
+	teardown(&x);
+}
+
+/* As Linux 6.18 says it: the inode's own space if any attribute is there, else the block. */
+static void test_IO_124_fiemap_of_attributes(void **state)
+{
+	struct uext4_inode *i;
+	struct uext4_fiemap_extent e[8];
+	char value[2000] = "v";
+	struct test x;
+
+	setup(&x, "-b 4096 -I 256");
+	i = uext4_file_inode(x.file);
+	fill(&x, 0, 1);
+	assert_int_equal(fiemap(&x, 0, 1, FIEMAP_FLAG_XATTR, e, 8), 0);
+	assert_int_equal(uext4_setxattr(i, NULL, "user.big", value, sizeof(value), 0), 0);
+	assert_int_equal(fiemap(&x, 0, 100, FIEMAP_FLAG_XATTR, e, 8), 1);
+	assert_int_equal(e[0].flags, FIEMAP_EXTENT_LAST);
+	assert_int_equal(e[0].length, x.bs);
+	assert_int_equal(e[0].physical, to_inode(i)->f.file_acl * x.bs);
+	assert_int_equal(fiemap(&x, x.bs, 100, FIEMAP_FLAG_XATTR, e, 8), 0);
+	assert_int_equal(uext4_setxattr(i, NULL, "user.small", value, 10, 0), 0);
+	assert_int_equal(fiemap(&x, 0, UINT64_MAX, FIEMAP_FLAG_XATTR, e, 8), 1);
+	assert_int_equal(e[0].flags,
+		FIEMAP_EXTENT_LAST | FIEMAP_EXTENT_DATA_INLINE | FIEMAP_EXTENT_NOT_ALIGNED);
+	assert_int_equal(e[0].logical, 0);
+	assert_int_equal(e[0].length, 256 - 128 - 32);
+	assert_int_equal(e[0].physical % 256, 128 + 32);
 	teardown(&x);
 }
 
@@ -277,6 +305,7 @@ int main(void)
 		cmocka_unit_test(test_IO_79_growth_by_fallocate),
 		cmocka_unit_test(test_IO_101_no_space),
 		cmocka_unit_test(test_IO_124_fiemap),
+		cmocka_unit_test(test_IO_124_fiemap_of_attributes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

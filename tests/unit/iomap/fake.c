@@ -292,7 +292,7 @@ ssize_t fake_read(struct fake *f, u64 pos, void *data, u64 len)
 {
 	struct iovec iov[2] = {{data, len / 3}, {(u8 *)data + len / 3, len - len / 3}};
 
-	return iofile_read(&f->io, pos, iov, 2);
+	return iofile_read(&f->io, pos, iov, 2, false);
 }
 
 int fake_truncate(struct fake *f, u64 size)
