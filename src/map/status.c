@@ -227,14 +227,20 @@ static struct status_entry *insert_merged(struct filemap *fm, struct status_entr
 	return e;
 }
 
-/* IO-2: only a hole becomes delayed; every other state may follow any other. */
+/*
+ * IO-2: only a hole becomes delayed; a mapped block changes between written and unwritten where it
+ * lies, and goes elsewhere only after it was forgotten.
+ */
 static void assert_may_follow_locked(
-	const struct status_cache *sc, lblk_t lblk, u64 end, enum map_state state)
+	const struct status_cache *sc, lblk_t lblk, u64 end, pblk_t pblk, enum map_state state)
 {
 	struct status_entry *e;
 
-	for (e = find_from(sc, lblk); e && e->lblk < end; e = entry_next(e))
+	for (e = find_from(sc, lblk); e && e->lblk < end; e = entry_next(e)) {
 		ASSERT(state != MAP_DELAYED || !map_state_mapped(e->state));
+		ASSERT(!map_state_mapped(state) || !map_state_mapped(e->state) ||
+			pblk - lblk == e->pblk - e->lblk);
+	}
 }
 
 u32 status_set(struct filemap *fm, lblk_t lblk, u32 len, pblk_t pblk, enum map_state state)
@@ -245,7 +251,7 @@ u32 status_set(struct filemap *fm, lblk_t lblk, u32 len, pblk_t pblk, enum map_s
 
 	ASSERT(os_rwsem_held(&fm->lock));
 	os_rwsem_lock(&sc->lock);
-	assert_may_follow_locked(sc, lblk, (u64)lblk + len, state);
+	assert_may_follow_locked(sc, lblk, (u64)lblk + len, pblk, state);
 	delayed = carve(sc, lblk, (u64)lblk + len, CARVE_ALL);
 	atomic_add_relaxed(&fm->delayed, (state == MAP_DELAYED ? (u64)len : 0) - delayed);
 	e = spare_take(sc);

@@ -1,6 +1,11 @@
 /* The status cache: bounded over all maps, delayed blocks untouchable, answers without the tree. */
 #include "map_test.h"
 
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "map/map_priv.h"
 
 enum { FILES = 8 };
@@ -205,6 +210,47 @@ static void test_cached_only(void **state)
 	teardown(&t);
 }
 
+/* True when block 10, in one state, may become another, perhaps at another place. */
+static bool may_follow(struct filemap *fm, enum map_state from, enum map_state to, pblk_t to_pblk)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)!freopen("/dev/null", "w", stderr); /* what the assertion says */
+		set(fm, 10, 1, 100, from);
+		set(fm, 10, 1, to_pblk, to);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) || WTERMSIG(status) == SIGABRT);
+	return WIFEXITED(status);
+}
+
+/* IO-2: delayed comes of a hole alone, and a block does not move by changing its state. */
+static void test_IO_2_states(void **state)
+{
+#ifdef UEXT4_DEBUG
+	bool checked = true;
+#else
+	bool checked = false;
+#endif
+	struct tmap t;
+
+	setup(&t, 0);
+	for (int from = MAP_HOLE; from <= MAP_WRITTEN; from++)
+		for (int to = MAP_HOLE; to <= MAP_WRITTEN; to++) {
+			bool moves = map_state_mapped(from) && map_state_mapped(to);
+
+			assert_int_equal(may_follow(&t.fm, from, to, 100),
+				!checked || to != MAP_DELAYED || !map_state_mapped(from));
+			assert_int_equal(may_follow(&t.fm, from, to, 200),
+				!checked ||
+					(!moves && (to != MAP_DELAYED || !map_state_mapped(from))));
+		}
+	teardown(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +260,7 @@ int main(void)
 		cmocka_unit_test(test_shrink_second_chance),
 		cmocka_unit_test(test_bound),
 		cmocka_unit_test(test_cached_only),
+		cmocka_unit_test(test_IO_2_states),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
