@@ -189,6 +189,8 @@ static int close_image(struct server *s, const char *image)
 	handles_close_all(s);
 	nodes_forget_all(s);
 	uext4_inode_put(s->root);
+	if (s->options->stats)
+		stats_report(s, image);
 	err = uext4_close(s->fs);
 	return err ? fail(image, report_reason(err)) : 0;
 }

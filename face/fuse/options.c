@@ -64,6 +64,7 @@ static const struct option_spec specs[] = {
 	{"nodiscard", CLEARED, AT(fs.discard), NULL},
 	{"debug", FLAG, AT(debug), NULL},
 	{"clone_fd", FLAG, AT(clone_fd), NULL},
+	{"stats", FLAG, AT(stats), NULL},
 	{"ro", SPECIAL, 0, NULL},
 	{"rw", SPECIAL, 0, NULL},
 	{"noload", SPECIAL, 0, NULL},

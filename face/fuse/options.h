@@ -16,6 +16,7 @@ struct mount_options {
 	uint32_t uid, gid;
 	bool fakeroot; /* no permission checks at all */
 	bool clone_fd;
+	bool stats; /* told at the end */
 	unsigned max_threads;
 	bool has_fsname, has_subtype;
 	char journal_path[4096];

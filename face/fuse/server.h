@@ -55,6 +55,9 @@ static inline struct server *server_of(fuse_req_t req)
 /* After mounting, before the first request is read: fills parallel_direct. 0 or -errno. */
 int init_watch(struct server *s);
 
+/* Tells the counters of the file system, one a line. */
+void stats_report(struct server *s, const char *image);
+
 /* --- nodes --- */
 
 int nodes_init(struct server *s);

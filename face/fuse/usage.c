@@ -37,7 +37,7 @@ void mount_usage(void)
 	      "  cache_size=BYTES           memory for caches (256M)\n"
 	      "  no_direct_io, no_io_uring  how the image is accessed\n"
 	      "  journal_path=FILE          an external journal\n"
-	      "  max_threads=N, clone_fd, writeback_cache, max_readahead=BYTES, ...\n"
+	      "  max_threads=N, clone_fd, stats, writeback_cache, max_readahead=BYTES, ...\n"
 	      "                             see fuse(8)\n",
 		stdout);
 }

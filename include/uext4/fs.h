@@ -155,8 +155,17 @@ struct uext4_stats {
 	uint64_t page_hits, page_misses, page_bytes, dirty_bytes;
 	uint64_t meta_hits, meta_misses, meta_bytes;
 	uint64_t commits, blocks_logged, revokes, checkpointed, handles;
-	uint64_t bytes_read, bytes_written;
+	uint64_t bytes_read, bytes_written; /* between page cache and device */
+	/* Calls of this API, those of queues and path walks included. */
+	uint64_t lookups, creates, removes, renames, opens, reads, writes, syncs;
+	uint64_t inode_hits, inode_misses;
+	uint64_t journal_waits; /* times that an operation waited for room in the journal */
+	/* Requests to the device, of a few up to 128 in one system call. */
+	uint64_t device_reads, device_writes, device_flushes, device_discards;
+	uint64_t device_bytes_read, device_bytes_written;
+	uint64_t lock_waits; /* times that a thread slept for a lock, in the whole process */
 };
+/* What happened since the open. The counters are cheap and not taken at one instant. */
 UEXT4_API int uext4_stats(struct uext4_fs *fs, struct uext4_stats *out);
 
 #ifdef __cplusplus

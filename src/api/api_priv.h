@@ -44,6 +44,11 @@ static inline bool api_writes(int flags)
 	return (flags & O_ACCMODE) != O_RDONLY;
 }
 
+static inline void api_count(const struct inode *i, unsigned kind)
+{
+	tally_add(&i->volume->operations, kind, 1);
+}
+
 /* rw_api.c: one read or write as asked for by the file's flags and UEXT4_RWF_*. */
 struct api_rw {
 	struct uext4_file *file;

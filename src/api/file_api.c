@@ -67,6 +67,7 @@ int uext4_file_open(struct uext4_inode *inode, const struct uext4_cred *cred, in
 	struct uext4_file *f;
 	int err = open_check(i, &c, flags);
 
+	api_count(i, OP_OPEN);
 	if (!err && flags & O_TRUNC)
 		err = open_truncate(i, &c);
 	if (err)
@@ -135,6 +136,7 @@ int api_sync(struct uext4_file *file, bool data_only)
 	int err = file_sync(file->inode, data_only);
 	int seen = iofile_error_check(&file->inode->io, &file->error_cursor);
 
+	api_count(file->inode, OP_SYNC);
 	return seen ? seen : err;
 }
 

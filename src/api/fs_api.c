@@ -280,32 +280,3 @@ const char *uext4_feature_name(int word, uint32_t bit)
 {
 	return feature_name(word, bit);
 }
-
-int uext4_stats(struct uext4_fs *fs, struct uext4_stats *out)
-{
-	struct volume *v = &fs->fs->volume;
-	struct page_cache_stats pages;
-	struct bcache_stats meta;
-	struct journal_stats journal;
-
-	page_cache_stats(v->pages, &pages);
-	bcache_stats(v->bcache, &meta);
-	journal_stats(v->journal, &journal);
-	*out = (struct uext4_stats){
-		.page_hits = pages.hits,
-		.page_misses = pages.misses,
-		.page_bytes = pages.bytes,
-		.dirty_bytes = pages.dirty_bytes,
-		.meta_hits = meta.hits,
-		.meta_misses = meta.misses,
-		.meta_bytes = meta.bytes,
-		.commits = journal.commits,
-		.blocks_logged = journal.blocks_logged,
-		.revokes = journal.revokes,
-		.checkpointed = journal.checkpointed,
-		.handles = journal.handles,
-		.bytes_read = pages.read_bytes,
-		.bytes_written = pages.written_bytes,
-	};
-	return 0;
-}

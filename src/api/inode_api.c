@@ -147,6 +147,7 @@ int uext4_access(struct uext4_inode *inode, const struct uext4_cred *cred, int m
 
 int api_lookup(struct inode *dir, const struct cred *cred, struct name name, struct inode **out)
 {
+	api_count(dir, OP_LOOKUP);
 	return dir_lookup_inode(dir, cred, name, out);
 }
 

@@ -14,6 +14,7 @@ static int create_in(struct inode *dir, const struct uext4_cred *cred, const cha
 
 	if (err)
 		return err;
+	api_count(dir, OP_CREATE);
 	err = dir_create(dir, &c, n, req, out ? &i : NULL);
 	if (!err && out)
 		*out = from_inode(i);
@@ -67,7 +68,10 @@ int uext4_tmpfile(struct uext4_inode *dir, const struct uext4_cred *cred,
 	struct create_request r = request_of(req);
 	struct cred c = cred_from(cred);
 	struct inode *i;
-	int err = dir_tmpfile(to_inode(dir), &c, &r, &i);
+	int err;
+
+	api_count(to_inode(dir), OP_CREATE);
+	err = dir_tmpfile(to_inode(dir), &c, &r, &i);
 
 	if (!err)
 		*out = from_inode(i);
@@ -81,6 +85,7 @@ int uext4_link(struct uext4_inode *inode, const struct uext4_cred *cred, struct 
 	struct name n;
 	int err = name_check(name, &n);
 
+	api_count(to_inode(dir), OP_CREATE);
 	return err ? err : dir_link(to_inode(dir), &c, n, to_inode(inode));
 }
 
@@ -90,6 +95,7 @@ int uext4_unlink(struct uext4_inode *dir, const struct uext4_cred *cred, const c
 	struct name n;
 	int err = name_check(name, &n);
 
+	api_count(to_inode(dir), OP_REMOVE);
 	return err ? err : dir_unlink(to_inode(dir), &c, n);
 }
 
@@ -99,6 +105,7 @@ int uext4_rmdir(struct uext4_inode *dir, const struct uext4_cred *cred, const ch
 	struct name n;
 	int err = name_check(name, &n);
 
+	api_count(to_inode(dir), OP_REMOVE);
 	return err ? err : dir_rmdir(to_inode(dir), &c, n);
 }
 
@@ -111,5 +118,6 @@ int uext4_rename(struct uext4_inode *from_dir, const char *from, struct uext4_in
 
 	if (!err)
 		err = name_check(to, &nt);
+	api_count(to_inode(from_dir), OP_RENAME);
 	return err ? err : dir_rename(to_inode(from_dir), nf, to_inode(to_dir), nt, &c, flags);
 }

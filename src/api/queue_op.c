@@ -92,10 +92,11 @@ static bool start_directly(struct queue_op *op)
 	f->d.complete = transfer_complete;
 	r = write ? file_direct_write_start(f, &op->queue->batch)
 		  : file_direct_read_start(f, &op->queue->batch);
-	if (r == FILE_DIRECT_STARTED)
-		return true;
 	if (r == -EAGAIN && !user_nowait)
 		return false;
+	api_count(op->req.file->inode, write ? OP_WRITE : OP_READ);
+	if (r == FILE_DIRECT_STARTED)
+		return true;
 	queue_op_done(op, r);
 	return true;
 }

@@ -60,6 +60,7 @@ ssize_t api_read(const struct api_rw *rw)
 		    (rw->flags & UEXT4_RWF_NOWAIT ? FILE_READ_NOWAIT : 0);
 	struct file_direct f;
 
+	api_count(rw->file->inode, OP_READ);
 	if (!api_rw_is_direct(rw))
 		return file_read(rw->file->inode, rw->offset, rw->iov, rw->iov_count, flags);
 	api_rw_direct(rw, &f);
@@ -72,6 +73,7 @@ ssize_t api_write(const struct api_rw *rw)
 	struct file_direct f;
 	u64 pos = rw->offset;
 
+	api_count(rw->file->inode, OP_WRITE);
 	if (!api_rw_is_direct(rw)) {
 		flags = api_write_flags(rw->file, rw->flags);
 		return file_write(rw->file->inode, &pos, rw->iov, rw->iov_count, &flags);

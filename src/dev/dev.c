@@ -82,6 +82,7 @@ void dev_submit(struct dev_queue *q, struct dev_req **reqs, unsigned n)
 		list_add_tail(r->result ? &q->done : &q->waiting, &r->node);
 	}
 	q->in_flight += n;
+	pool_count(q->dev, reqs, n);
 	queue_feed(q);
 	if (q->event >= 0 && !list_empty(&q->done))
 		os_event_signal(q->event);

@@ -119,6 +119,12 @@ int dev_reap(struct dev_queue *q, unsigned min, u64 deadline_ns);
 int dev_queue_set_event(struct dev_queue *q, int fd);
 void dev_drain(struct dev_queue *q); /* reaps until nothing is in flight */
 
+struct dev_stats { /* requests, and bytes that reads and writes carried */
+	u64 reads, writes, flushes, discards, bytes_read, bytes_written;
+};
+/* What was submitted to this device since it was opened. */
+void dev_stats(struct dev *dev, struct dev_stats *out);
+
 /* Submit and wait on a queue of the caller's own. Any thread. Any buffer alignment. */
 int dev_read(struct dev *dev, u64 offset, void *buf, size_t len);
 int dev_write(struct dev *dev, u64 offset, const void *buf, size_t len, u32 flags);

@@ -21,5 +21,6 @@ enum pool_kind { POOL_SYNC, POOL_BATCH, POOL_KINDS };
 struct dev_queue *pool_get(struct dev *dev, enum pool_kind kind);
 void pool_put(struct dev_queue *q); /* drained */
 void pool_destroy(struct dev *dev);
+void pool_count(struct dev *dev, struct dev_req **reqs, unsigned n); /* the valid ones */
 
 #endif

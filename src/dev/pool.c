@@ -17,11 +17,14 @@
 #include "os/clock.h"
 #include "os/lock.h"
 #include "os/mem.h"
+#include "os/tally.h"
 #include "os/thread.h"
 
 #define SHARDS 16
 #define SHARD_QUEUES 4
 #define BATCH_DEPTH 128
+/* Kinds of the tally: requests by enum dev_op, then the bytes of reads and writes. */
+#define COUNT_BYTES (DEV_WRITE_ZEROES + 1)
 #define RETRY_NS (5 * NSEC_PER_MSEC)
 
 struct shard {
@@ -34,6 +37,7 @@ struct dev_pool {
 	struct os_mutex lock;
 	struct os_cond returned;
 	struct dev_queue *reserve[POOL_KINDS]; /* lock: lock; NULL while lent */
+	struct tally counts;		       /* kinds: see COUNT_BYTES */
 };
 
 static int queue_make(struct dev *dev, enum pool_kind kind, unsigned depth, struct dev_queue **out)
@@ -175,4 +179,40 @@ void pool_put(struct dev_queue *q)
 	} else if (!shard_put(&p->shard[q->pool_kind][os_shard(SHARDS)], q)) {
 		dev_queue_destroy(q);
 	}
+}
+
+void pool_count(struct dev *dev, struct dev_req **reqs, unsigned n)
+{
+	struct dev_pool *p = dev->pool;
+	u64 requests[DEV_WRITE_ZEROES + 1] = {0}, bytes[2] = {0};
+
+	if (!p)
+		return; /* while it is being opened */
+	for (unsigned i = 0; i < n; i++) {
+		if (reqs[i]->result)
+			continue;
+		requests[reqs[i]->op]++;
+		if (reqs[i]->op <= DEV_WRITE)
+			bytes[reqs[i]->op] += reqs[i]->len;
+	}
+	for (unsigned op = 0; op <= DEV_WRITE_ZEROES; op++)
+		if (requests[op])
+			tally_add(&p->counts, op, requests[op]);
+	for (unsigned op = 0; op <= DEV_WRITE; op++)
+		if (bytes[op])
+			tally_add(&p->counts, COUNT_BYTES + op, bytes[op]);
+}
+
+void dev_stats(struct dev *dev, struct dev_stats *out)
+{
+	const struct tally *t = &((struct dev_pool *)dev->pool)->counts;
+
+	*out = (struct dev_stats){
+		.reads = tally_sum(t, DEV_READ),
+		.writes = tally_sum(t, DEV_WRITE) + tally_sum(t, DEV_WRITE_ZEROES),
+		.flushes = tally_sum(t, DEV_FLUSH),
+		.discards = tally_sum(t, DEV_DISCARD),
+		.bytes_read = tally_sum(t, COUNT_BYTES + DEV_READ),
+		.bytes_written = tally_sum(t, COUNT_BYTES + DEV_WRITE),
+	};
 }

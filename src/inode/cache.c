@@ -23,6 +23,7 @@ struct icache_shard {
 	struct list unused;	       /* lock; oldest first */
 	u32 unused_count;	       /* lock */
 	u32 referenced;		       /* lock; inodes with refs > 0 */
+	u64 hits, misses;	       /* lock */
 };
 
 struct icache {
@@ -97,6 +98,19 @@ struct dio_reapers *icache_reapers(struct volume *v)
 struct xattr_cache *icache_xattrs(struct volume *v)
 {
 	return v->inodes->xattrs;
+}
+
+void icache_stats(struct volume *v, u64 *hits, u64 *misses)
+{
+	*hits = *misses = 0;
+	for (unsigned k = 0; k < SHARDS; k++) {
+		struct icache_shard *s = &v->inodes->shard[k];
+
+		os_mutex_lock(&s->lock);
+		*hits += s->hits;
+		*misses += s->misses;
+		os_mutex_unlock(&s->lock);
+	}
 }
 
 static struct inode *find_locked(struct icache_shard *s, ino_nr ino)
@@ -176,6 +190,7 @@ static int get(struct volume *v, ino_nr ino, bool special, struct inode **out)
 
 	os_mutex_lock(&s->lock);
 	i = find_settled(s, ino);
+	*(i ? &s->hits : &s->misses) += 1;
 	os_mutex_unlock(&s->lock);
 	if (i) {
 		*out = i;

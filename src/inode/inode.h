@@ -85,6 +85,8 @@ bool inode_hold_unless_freeing(
 void inode_put(struct inode *i); /* may start handles: call with no handle and no lock held */
 /* Drops unreferenced inodes (all of them at unmount). Returns how many remain referenced. */
 u32 icache_shrink(struct volume *v, u32 keep);
+/* How often a number was found in memory, and was not. */
+void icache_stats(struct volume *v, u64 *hits, u64 *misses);
 /* Every operation that took an inode lock before has ended, direct I/O too. No lock held. */
 void icache_barrier(struct volume *v);
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "disk/super.h"
 #include "journal/journal.h"
+#include "os/tally.h"
 
 enum {
 	VOLUME_READ_ONLY =
@@ -39,6 +40,17 @@ struct page_cache;
 struct dir_room;
 struct orphans;
 
+enum { /* kinds of volume.operations */
+	OP_LOOKUP,
+	OP_CREATE,
+	OP_REMOVE,
+	OP_RENAME,
+	OP_OPEN,
+	OP_READ,
+	OP_WRITE,
+	OP_SYNC
+};
+
 struct volume {
 	struct super_info sb; /* immutable while mounted */
 	struct dev *dev;
@@ -56,6 +68,7 @@ struct volume {
 				       s_last_orphan (orphans) */
 	u32 flags;		    /* atomic, VOLUME_* */
 	const struct volume_ops *ops;
+	struct tally operations; /* of users, counted by the api room */
 };
 
 /* The superblock inside super_buf. */

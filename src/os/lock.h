@@ -41,6 +41,9 @@ void os_rwsem_downgrade(struct os_rwsem *s);
 OS_FAST bool os_rwsem_held(const struct os_rwsem *s);	     /* exclusive, by this thread */
 OS_FAST bool os_rwsem_held_shared(const struct os_rwsem *s); /* shared or exclusive */
 
+/* How often a thread of this process slept for a mutex or rwsem; the simulator does not count. */
+u64 os_lock_waits(void);
+
 void os_cond_init(struct os_cond *c, const char *name);
 void os_cond_wait(struct os_cond *c, struct os_mutex *m);
 /* Waits at most until deadline_ns of os_clock_mono; false on time-out. */

@@ -12,6 +12,7 @@
 
 void os_word_lock_slow(u32 *word);
 void os_word_wake(u32 *word);
+void os_lock_count_wait(void); /* before a thread sleeps for a lock */
 void os_cond_wake(struct os_cond *c, int count);
 
 #ifdef UEXT4_DEBUG

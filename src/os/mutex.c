@@ -7,6 +7,7 @@
 #include "os/assert.h"
 #include "os/futex.h"
 #include "os/lock.h"
+#include "os/tally.h"
 
 void os_mutex_init(struct os_mutex *m, enum lock_rank rank, const char *name)
 {
@@ -16,6 +17,18 @@ void os_mutex_init(struct os_mutex *m, enum lock_rank rank, const char *name)
 void os_mutex_fini(struct os_mutex *m)
 {
 	ASSERT(__atomic_load_n(&m->state, __ATOMIC_ACQUIRE) == 0);
+}
+
+static struct tally sleeps;
+
+void os_lock_count_wait(void)
+{
+	tally_add(&sleeps, 0, 1);
+}
+
+u64 os_lock_waits(void)
+{
+	return tally_sum(&sleeps, 0);
 }
 
 void os_word_lock_slow(u32 *word)
@@ -29,6 +42,7 @@ void os_word_lock_slow(u32 *word)
 			return;
 		cpu_relax();
 	}
+	os_lock_count_wait();
 	while (__atomic_exchange_n(word, 2, __ATOMIC_ACQUIRE) != 0)
 		futex_wait(word, 2);
 }

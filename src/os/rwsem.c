@@ -153,6 +153,7 @@ void os_rwsem_lock_slow(struct os_rwsem *s)
 
 	if (spin(s, true) || !enqueue(s, &w))
 		return;
+	os_lock_count_wait();
 	while (waiter_sleep(&w, WAITER_ASLEEP) != WAITER_GRANTED)
 		if (head_take(s, &w))
 			return;
@@ -164,6 +165,7 @@ void os_rwsem_lock_shared_slow(struct os_rwsem *s)
 
 	if (spin(s, false) || !enqueue(s, &w))
 		return;
+	os_lock_count_wait();
 	waiter_sleep(&w, WAITER_ASLEEP);
 }
 
