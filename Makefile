@@ -76,9 +76,13 @@ bench bench-full: build-bench/build.ninja
 	@ninja -C build-bench
 	tools/bench build-bench docs/PERFORMANCE.md $(if $(filter %-full,$@),--full)
 
+bench-instructions: build-bench/build.ninja
+	@ninja -C build-bench uext4-bench
+	tools/bench-instructions build-bench
+
 clean:
 	rm -rf $(BUILDS) build-bench
 
 # First the packages, then all else; ninja works in parallel by itself.
 .NOTPARALLEL:
-.PHONY: all test fuzz crash-long fsx-long sim-long test-quick check-style deps rules install demo bench bench-full clean
+.PHONY: all test fuzz crash-long fsx-long sim-long test-quick check-style deps rules install demo bench bench-full bench-instructions clean

@@ -18,7 +18,7 @@ static u64 cache_bytes(const struct fs *fs)
  * Of the bound a quarter serves metadata, an eighth inodes that nobody holds
  * and as much what is known of their maps, the rest file pages.
  */
-#define INODE_BYTES 2048 /* an inode with its map and attributes, about */
+#define INODE_BYTES 1280 /* an inode, about; its map and attributes have bounds of their own */
 #define MAP_ENTRY_BYTES 64
 
 static int bcache_up(struct fs *fs)

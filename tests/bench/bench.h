@@ -84,7 +84,7 @@ void target_up(struct target *t); /* mounts or opens; mount_seconds says how lon
 void target_down(struct target *t);
 void target_list(void);
 
-enum row_kind { ROW_IO, ROW_APPEND, ROW_STREAM, ROW_NAMES, ROW_TREE, ROW_MOUNT };
+enum row_kind { ROW_IO, ROW_APPEND, ROW_STREAM, ROW_NAMES, ROW_TREE, ROW_MOUNT, ROW_IMAGE };
 enum file_state { STATE_WRITTEN, STATE_UNWRITTEN, STATE_SPARSE };
 
 struct row {
@@ -97,8 +97,10 @@ struct row {
 	enum file_state state;
 	/* ROW_NAMES */
 	u32 files, dirs, file_bytes;
-	int step;	 /* enum of rows_names.c */
-	u64 image_bytes; /* ROW_MOUNT */
+	int step; /* enum of rows_names.h or rows_image.h */
+	/* ROW_MOUNT, ROW_IMAGE */
+	u64 image_bytes;
+	u32 full_percent;
 };
 extern const struct row rows[];
 extern const unsigned row_count;
@@ -120,6 +122,7 @@ double row_stream(const struct row *r, struct target *t);
 double row_names(const struct row *r, struct target *t);
 double row_tree(const struct row *r, struct target *t);
 double row_mount(const struct row *r, struct target *t);
+double row_image(const struct row *r); /* of the library alone */
 bool row_fits(const struct row *r, const struct target *t);
 
 void die(const char *what, const char *which, int err) __attribute__((noreturn));

@@ -79,6 +79,8 @@ bool row_fits(const struct row *r, const struct target *t)
 	bool has_image = t->kind->has_names && strcmp(t->kind->name, "posix") != 0 &&
 			 strcmp(t->kind->name, "fuse-ceiling") != 0;
 
+	if (r->kind == ROW_IMAGE)
+		return t->kind->backend == &backend_lib;
 	if (r->kind == ROW_MOUNT)
 		return has_image;
 	if (r->kind == ROW_STREAM || r->kind == ROW_IO)
@@ -99,6 +101,8 @@ static double measure(const struct row *r, struct target *t)
 		return row_names(r, t);
 	case ROW_TREE:
 		return row_tree(r, t);
+	case ROW_IMAGE:
+		return row_image(r);
 	default:
 		return row_mount(r, t);
 	}

@@ -1,5 +1,6 @@
 /* All rows. */
 #include "bench.h"
+#include "rows_image.h"
 #include "rows_names.h"
 
 #define RANDOM(n, d, th, wr, st, shrt)                                                             \
@@ -26,6 +27,12 @@
 	{                                                                                          \
 		.name = n, .unit = "ms", .kind = ROW_MOUNT, .in_short = shrt, .image_bytes = bytes \
 	}
+#define IMAGE(n, un, stp, bytes, full)                                                             \
+	{                                                                                          \
+		.name = n, .unit = un, .kind = ROW_IMAGE, .step = stp, .image_bytes = bytes,       \
+		.full_percent = full                                                               \
+	}
+#define GROUPS(n) ((n)*128 * MIB)
 
 const struct row rows[] = {
 	RANDOM("randread-4k-d1", 1, 1, 0, STATE_WRITTEN, true),
@@ -46,6 +53,7 @@ const struct row rows[] = {
 	STREAM("seqwrite-1m-buffered-fsync", 100, false, true, STATE_SPARSE, true),
 	STREAM("seqread-1m-buffered", 0, false, false, STATE_WRITTEN, false),
 	APPEND("append-4k-direct", 1, true, false, true),
+	APPEND("append-4k-buffered", 1, false, false, false),
 	APPEND("append-4k-fsync-t1", 1, false, true, true),
 	APPEND("append-4k-fsync-t4", 4, false, true, false),
 	APPEND("append-4k-fsync-t16", 16, false, true, false),
@@ -62,5 +70,20 @@ const struct row rows[] = {
 	MOUNT("mount-1g", 1 * GIB, true),
 	MOUNT("mount-1t", 1024 * GIB, false),
 	MOUNT("mount-16t", 16000 * GIB, true),
+	IMAGE("alloc-1group", "1/s", IMAGE_ALLOC, GROUPS(1), 0),
+	IMAGE("alloc-100groups", "1/s", IMAGE_ALLOC, GROUPS(100), 0),
+	IMAGE("alloc-10000groups", "1/s", IMAGE_ALLOC, GROUPS(10000), 0),
+	IMAGE("alloc-100000groups", "1/s", IMAGE_ALLOC, GROUPS(100000), 0),
+	IMAGE("alloc-50full", "1/s", IMAGE_ALLOC, GROUPS(64), 50),
+	IMAGE("alloc-90full", "1/s", IMAGE_ALLOC, GROUPS(64), 90),
+	IMAGE("alloc-99full", "1/s", IMAGE_ALLOC, GROUPS(64), 99),
+	IMAGE("extents-100groups", "1/file", IMAGE_EXTENTS, GROUPS(100), 0),
+	IMAGE("extents-90full", "1/file", IMAGE_EXTENTS, GROUPS(64), 90),
+	IMAGE("extents-99full", "1/file", IMAGE_EXTENTS, GROUPS(64), 99),
+	IMAGE("recovery", "ms", IMAGE_RECOVERY, 4 * GIB, 0),
+	IMAGE("memory-mount-1g", "MiB", IMAGE_MOUNT_MEMORY, 1 * GIB, 0),
+	IMAGE("memory-mount-16t", "MiB", IMAGE_MOUNT_MEMORY, 16000 * GIB, 0),
+	IMAGE("lookup-1million", "1/s", IMAGE_LOOKUP, 4 * GIB, 0),
+	IMAGE("memory-1million", "MiB", IMAGE_MEMORY, 4 * GIB, 0),
 };
 const unsigned row_count = sizeof(rows) / sizeof(*rows);
