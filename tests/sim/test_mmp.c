@@ -202,6 +202,28 @@ static void only_late(void *arg)
 	NEED(seq() == EXT4_MMP_SEQ_CLEAN);
 }
 
+/* HD-10: whatever the block says, a mount works, waits and works, or is refused. */
+static void any_byte(void *arg)
+{
+	static const u8 masks[] = {0x01, 0x80, 0xff};
+
+	for (u32 n = 0; n < 2 * 0x80 * 3; n++) {
+		struct uext4_fs *fs;
+		int err;
+
+		disk_reset();
+		if (n / 0x180) /* a live number to begin with */
+			mmp_block()->mmp_seq = cpu_to_le32(5);
+		((u8 *)mmp_block())[n % 0x180 / 3] ^= masks[n % 3];
+		err = host_mount(&fs);
+		NEED(err == 0 || err == -EBUSY || err == -EUCLEAN);
+		if (err)
+			continue;
+		NEED(uext4_close(fs) == 0);
+		NEED(seq() == EXT4_MMP_SEQ_CLEAN);
+	}
+}
+
 static void run(void (*fn)(void *))
 {
 	struct sim_report report;
@@ -240,6 +262,15 @@ static void test_MD_21_late_but_alone(void **state)
 	run(only_late);
 }
 
+static void test_HD_10_any_byte(void **state)
+{
+	struct sim_report report;
+
+	if (sim_run(&(struct sim_config){.seed = 1}, any_byte, NULL, &report))
+		fail_msg("%s", report.text);
+	sim_report_fini(&report);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +279,7 @@ int main(void)
 		cmocka_unit_test(test_MD_21_beats_during_a_replay),
 		cmocka_unit_test(test_MD_21_stops_when_taken_over),
 		cmocka_unit_test(test_MD_21_late_but_alone),
+		cmocka_unit_test(test_HD_10_any_byte),
 	};
 	int failed;
 
