@@ -57,6 +57,17 @@ fsx-long: build/build.ninja
 	@BUILD_DIR=$(CURDIR)/build tests/stress/test_fsx --ops $(OPS) --seed $(or $(SEED),2)
 	@BUILD_DIR=$(CURDIR)/build tests/stress/test_fsx --fuse --ops $(OPS) --seed $(or $(SEED),2)
 
+# fio with files of SIZE MiB; CUTS power cuts under each application.
+SIZE = 64
+fio-long: build/build.ninja
+	@ninja -C build
+	@BUILD_DIR=$(CURDIR)/build tests/stress/test_fio --size $(SIZE) --seed $(or $(SEED),2)
+
+CUTS = 500
+apps-long: build/build.ninja
+	@ninja -C build
+	@BUILD_DIR=$(CURDIR)/build tests/stress/test_apps --cuts $(CUTS) --steps $$(($(CUTS) / 8)) --seed $(or $(SEED),2)
+
 rules:
 	tools/rules-table > docs/RULES.md
 
@@ -85,4 +96,4 @@ clean:
 
 # First the packages, then all else; ninja works in parallel by itself.
 .NOTPARALLEL:
-.PHONY: all test fuzz crash-long fsx-long sim-long test-quick check-style deps rules install demo bench bench-full bench-instructions clean
+.PHONY: all test fuzz apps-long crash-long fio-long fsx-long sim-long test-quick check-style deps rules install demo bench bench-full bench-instructions clean

@@ -242,10 +242,15 @@ void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse
 		fuse_reply_lseek(req, at);
 }
 
+/* The kernel drops its pages of a range that was changed, but not if that failed half-way. */
 void op_fallocate(
 	fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len, struct fuse_file_info *fi)
 {
-	reply_status(req, uext4_fallocate(file_of(fi), mode, (uint64_t)off, (uint64_t)len));
+	int err = uext4_fallocate(file_of(fi), mode, (uint64_t)off, (uint64_t)len);
+
+	if (err == -ENOSPC || err == -EIO || err == -ENOMEM)
+		fuse_lowlevel_notify_inval_inode(server_of(req)->session, ino, off, len);
+	reply_status(req, err);
 }
 
 /* So long that the cost of a request does not count, so short that a copy can be interrupted. */
