@@ -55,13 +55,18 @@ class Mount:
 
     def __exit__(self, *error):
         """The server must end well; after an exception it only has to go."""
-        if error[0]:
-            oracle.run("umount", "-l", self.where, check=False)
-            self.server.kill()
-            self.server.wait()
-            return
+        try:
+            if not error[0]:
+                self.stop()
+        finally:
+            if self.server.poll() is None:
+                oracle.run("umount", "-l", self.where, check=False)
+                self.server.kill()
+                self.server.wait()
+
+    def stop(self):
         oracle.run(oracle.built("uext4"), "umount", self.where)
-        code = self.server.wait(120)
+        code = self.server.wait(600)
         said = [line for line in self.messages().splitlines() if not RECOVERED.search(line)]
         if code or said:
             raise RuntimeError(f"the server ended with {code}: {self.messages()}")
