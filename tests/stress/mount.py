@@ -16,7 +16,7 @@ if os.path.isdir(MEMORY) and shutil.disk_usage(MEMORY).free > 1 << 30:
     os.environ.setdefault("TMPDIR", MEMORY)
 
 # What a mount says of a crash that was before it.
-RECOVERED = re.compile("journal: replayed|orphan")
+RECOVERED = re.compile("journal: (replayed|transaction .* taken as complete)")
 
 
 def mounted(where):
