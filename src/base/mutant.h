@@ -93,6 +93,8 @@
 	X(WB_RETURNED_IGNORED, "IO-94", "a sync does not look at what another writer gave back")   \
 	X(PASS_FORGETS_WRITEBACK, "IO-94", "the flusher forgets files that others still write")    \
 	X(DROPPED_SILENTLY, "IO-75", "an inode goes with data that found no memory to be written") \
+	X(DELAYED_ANYWAY, "IO-71", "nodelalloc is ignored")                                        \
+	X(NOT_THROTTLED, "IO-64", "writers dirty as much memory as they like")                     \
 	X(REPLACE_UNWRITTEN, "IO-85", "rename over a file does not write the new one first")
 
 #define MUTANT_ENUM(name, rule, what) MUTANT_##name,

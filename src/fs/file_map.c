@@ -120,7 +120,7 @@ static int take_hole(struct inode *i, u64 pos, struct mapping *m)
 	u32 flags = atomic_load_relaxed(&i->map.alloc_flags) & SPACE_ROOT;
 	int err = ERR(ENOSPC);
 
-	if (!volume_fs(i->volume)->options.nodelalloc &&
+	if ((!volume_fs(i->volume)->options.nodelalloc || MUTANT(DELAYED_ANYWAY)) &&
 		(space_roomy(i->volume, m->len, flags) || MUTANT(DELAYED_NOT_COUNTED)))
 		err = inode_delay(i, m->lblk, m->len);
 	if (!err) {

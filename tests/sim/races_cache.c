@@ -123,6 +123,35 @@ static void io_71(struct race_run *r)
 	uext4_file_close(f);
 }
 
+/* --- IO-71: with nodelalloc the place comes with the write --- */
+
+static void io_71_at_once(struct race_run *r)
+{
+	struct uext4_file *f = race_open(r, "f", O_RDWR);
+	struct uext4_extent e;
+
+	race_put(f, 0, 8 * K, 'o');
+	EXPECT(uext4_extents(uext4_file_inode(f), 0, &e, 1) == 1);
+	EXPECT(e.state == UEXT4_EXTENT_UNWRITTEN && e.length == 8 * K);
+	EXPECT(claimed(r) == 0);
+	uext4_file_close(f);
+}
+
+/* --- IO-64: a writer is throttled before the cache is full of what is dirty --- */
+
+static void io_64_throttle(struct race_run *r)
+{
+	struct uext4_file *f = race_open(r, "f", O_RDWR);
+	struct uext4_stats s;
+
+	for (u64 at = 0; at < 6 * K * K; at += 64 * K) {
+		race_put(f, at, 64 * K, 'o');
+		MUST(uext4_stats(r->fs, &s));
+		EXPECT(s.dirty_bytes <= 2 * K * K); /* of a cache of 8 MiB */
+	}
+	uext4_file_close(f);
+}
+
 /* --- IO-81: a page is filled while the hole is being punched --- */
 
 static void job_see(struct job *j)
@@ -269,5 +298,10 @@ static const struct race race_85 = {
 static const struct race race_75 = {
 	.name = "IO_75_dropped_without_memory", .body = io_75, .variants = 2, .loses_data = true};
 
-const struct race *const races_cache[] = {
-	&race_75, &race_79, &race_25, &race_23, &race_71, &race_81, &race_1, &race_85, NULL};
+static const struct race race_71_at_once = {
+	.name = "IO_71_nodelalloc", .body = io_71_at_once, .nodelalloc = true};
+static const struct race race_64_throttle = {
+	.name = "IO_64_throttled_writer", .body = io_64_throttle, .block_size = 4 * K, .seeds = 2};
+
+const struct race *const races_cache[] = {&race_71_at_once, &race_64_throttle, &race_75, &race_79,
+	&race_25, &race_23, &race_71, &race_81, &race_1, &race_85, NULL};

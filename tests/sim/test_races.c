@@ -68,6 +68,8 @@ static const struct planted planted[] = {
 	FOUND_BY(WB_RETURNED_IGNORED, "IO_94_blocks_given_back"),
 	FOUND_BY(PASS_FORGETS_WRITEBACK, "IO_94_file_off_the_list"),
 	FOUND_BY(DROPPED_SILENTLY, "IO_75_dropped_without_memory"),
+	FOUND_BY(DELAYED_ANYWAY, "IO_71_nodelalloc"),
+	FOUND_BY(NOT_THROTTLED, "IO_64_throttled_writer"),
 	FOUND_BY(REPLACE_UNWRITTEN, "IO_85_replaced_file"),
 };
 
