@@ -332,7 +332,7 @@ static const struct race race_29 = {.name = "IO_29_writeback_against_extending_w
 	.block_size = 4 * K,
 	.variants = 2};
 static const struct race race_41 = {
-	.name = "IO_41_two_writes_in_one_block", .body = io_41, .variants = 3};
+	.name = "IO_41_two_writes_in_one_block", .body = io_41, .variants = 3, .seeds = 30};
 static const struct race race_49 = {.name = "IO_49_zeros_around", .body = io_49, .look = look_49};
 static const struct race race_28 = {.name = "IO_28_beyond_the_size_on_disk",
 	.body = io_28,
