@@ -170,13 +170,15 @@ static void *append_main(void *arg)
 	char path[32];
 	struct bfile *f;
 	u8 *buf = pages_alloc(r->block);
+	u64 at;
 
 	snprintf(path, sizeof(path), "append.%u", (unsigned)(w->seed % 997));
 	f = b->open(w->target, path, open_flags(r) | O_CREAT | O_TRUNC);
 	w->begin = now();
 	do {
-		pattern_fill(buf, r->block, w->done * r->block);
-		b->pwrite(f, buf, r->block, w->done * r->block);
+		at = w->done * r->block % w->file_bytes; /* no more than the image holds */
+		pattern_fill(buf, r->block, at);
+		b->pwrite(f, buf, r->block, at);
 		if (r->sync)
 			b->fsync(f);
 		w->done++;

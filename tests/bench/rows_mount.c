@@ -27,7 +27,9 @@ double row_mount(const struct row *r, struct target *t)
 	target_up(&other);
 	ms = other.mount_seconds * 1000;
 	target_down(&other);
-	if (settings.last_of_row)
+	if (settings.last_of_row) {
 		unlink(other.image);
+		rmdir(other.root);
+	}
 	return ms;
 }
