@@ -66,11 +66,7 @@ static bool ace_run(const struct load_config *c, u64 number, struct load_stats *
 	struct load_failure *failure)
 {
 	struct sequence s;
-	struct load_run run = {.config = c,
-		.base = small_base(number + c->seed),
-		.seed = c->seed * 1000003 + number,
-		.body = ace_body,
-		.arg = &s};
+	struct load_run run = small_run(c, number, ace_body, &s);
 
 	sequence_make(&s, c, number);
 	s.run = &run;

@@ -32,6 +32,11 @@ static struct scene {
 		 .cache_kib = 128,
 		 .mke2fs = "-b 1024 -N 512 -J size=1 -O ^extents,^flex_bg,^uninit_bg," PLAIN},
 		1024},
+	{{.name = "full",
+		 .kib = 2112,
+		 .cache_kib = 512,
+		 .mke2fs = "-b 1024 -N 3300 -m 0 -J size=1 -O " MODERN},
+		1024},
 	{{.name = "4k", .kib = 10240, .mke2fs = "-b 4096 -N 512 -J size=4 -O " MODERN}, 4096},
 };
 

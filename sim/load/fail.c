@@ -136,11 +136,7 @@ static bool fail_run(const struct load_config *c, u64 number, struct load_stats 
 	struct load_failure *failure)
 {
 	struct trial t;
-	struct load_run run = {.config = c,
-		.base = small_base(number + c->seed),
-		.seed = c->seed * 1000003 + number,
-		.body = fail_body,
-		.arg = &t};
+	struct load_run run = small_run(c, number, fail_body, &t);
 
 	fault_hook = memory_fails;
 	trial_make(&t, number);

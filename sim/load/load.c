@@ -29,10 +29,12 @@ static bool explore_run(struct play *p, struct load_stats *stats, struct load_fa
 	struct explore_config config = {
 		.ops = &explore_fs_ops,
 		.arg = &look,
-		.from = p->run->explore_from,
+		/* Without a journal only what an unmount has left is in order. */
+		.from = p->run->base->lossy ? sim_disk_history(p->world.disk)->count
+					    : p->run->explore_from,
 		.base_hash = 1,
 		.budget = c->states,
-		.deeper_every = c->deeper_every,
+		.deeper_every = p->run->base->lossy ? 0 : c->deeper_every,
 		.deeper_budget = 4,
 		.states = explore_fs_states(p->run->seed),
 		.export_every = c->export_every,
@@ -80,7 +82,7 @@ bool load_run(struct load_run *r, struct load_stats *stats, struct load_failure 
 		return false; /* the threads of the run still stand in the world */
 	}
 	sim_report_fini(&report);
-	ok = r->base->lossy || explore_run(&p, stats, failure);
+	ok = explore_run(&p, stats, failure);
 	world_destroy(&p.world);
 	return ok;
 }

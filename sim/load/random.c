@@ -71,6 +71,14 @@ static struct scene scenes[] = {
 		.rounds = 5,
 		.names = 5,
 		.file_max = 20000},
+	{.base = {.name = "nojournal",
+		 .kib = 2112,
+		 .mke2fs = "-b 1024 -N 256 -O ^has_journal,metadata_csum",
+		 .lossy = true},
+		.threads = 3,
+		.rounds = 6,
+		.names = 5,
+		.file_max = 20000},
 };
 
 struct show {

@@ -90,10 +90,15 @@ static void prepare(struct world *w)
 		player_step(&p, &before[k]);
 }
 
-struct base *small_base(u64 number)
+struct load_run small_run(const struct load_config *c, u64 number,
+	void (*body)(struct world *w, void *arg), void *arg)
 {
-	struct base *b = &bases[number % array_len(bases)];
+	struct base *b = &bases[(number + c->seed) % array_len(bases)];
 
 	base_make(b, prepare);
-	return b;
+	return (struct load_run){.config = c,
+		.base = b,
+		.seed = c->seed * 1000003 + number,
+		.body = body,
+		.arg = arg};
 }

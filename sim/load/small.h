@@ -2,10 +2,13 @@
 #ifndef LOAD_SMALL_H
 #define LOAD_SMALL_H
 
+#include "sim/load/load.h"
 #include "sim/load/steps.h"
 
 extern const struct step small_choices[];
 extern const unsigned small_choice_count;
-struct base *small_base(u64 number);
+/* Run `number` on the small file system that it stands for. */
+struct load_run small_run(const struct load_config *c, u64 number,
+	void (*body)(struct world *w, void *arg), void *arg);
 
 #endif
