@@ -8,8 +8,8 @@
 #include "disk/dirent_format.h"
 #include "disk/super.h"
 
-/* 64 KiB blocks: 65536 is stored as FFFF, 0 is accepted (DR-1). */
-/* Blocks of 64 KiB are the only ones whose whole length does not fit. */
+/* Only the length of a whole block of 64 KiB does not fit: it is stored as FFFF, 0 is accepted
+ * (DR-1). */
 static inline u32 dirent_rec_len(const struct ext4_dirent *d, u32 block_size)
 {
 	u32 len = le16_to_cpu(d->rec_len);
