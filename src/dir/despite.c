@@ -18,10 +18,19 @@ int dir_block_despite_index(struct inode *dir, lblk_t lblk, struct buf **out)
 	return 0;
 }
 
+/* A directory that was cut: the names behind its end are not absent, but out of reach. */
+static int cut_off(struct inode *dir)
+{
+	struct mapping m;
+	int err = map_lookup(&dir->map, dir_block_count(dir), 1, &m);
+
+	return !err && m.state >= MAP_UNWRITTEN ? ERR(EUCLEAN) : err;
+}
+
 int dir_find_despite_index(struct inode *dir, struct name name, struct dir_slot *out)
 {
 	lblk_t count = dir_block_count(dir);
-	int failed = 0;
+	int failed = cut_off(dir);
 
 	for (lblk_t k = 1; k < count; k++) {
 		struct buf *b;
@@ -42,7 +51,7 @@ int dir_find_despite_index(struct inode *dir, struct name name, struct dir_slot 
 int dir_unread_despite_index(struct inode *dir)
 {
 	lblk_t count = dir_block_count(dir);
-	int failed = 0;
+	int failed = cut_off(dir);
 
 	for (lblk_t k = 1; k < count; k++) {
 		struct buf *b;

@@ -254,6 +254,27 @@ static void test_DR_12_bad_leaf_too(void **state)
 	free(h);
 }
 
+/* A directory that was cut: names behind its end are not said to be absent, nor made anew. */
+static void test_DR_12_cut_off(void **state)
+{
+	struct hostile *h = calloc(1, sizeof(*h));
+	struct uext4_inode *d;
+	u32 n = 0;
+
+	hostile_make(h, "-b 1024");
+	free(dt_debugfs(&h->t, "sif d size 2048", true));
+	dt_up(&h->t);
+	d = dt_get(&h->t, "d");
+	assert_int_equal(uext4_readdir(d, NULL, 0, count_names, &n), -EUCLEAN);
+	assert_true(n > 2 && n < NAMES);
+	assert_int_equal(uext4_lookup(d, NULL, "nobody", &(struct uext4_inode *){NULL}), -EUCLEAN);
+	assert_int_equal(dt_create(d, "new", S_IFREG, NULL), -EUCLEAN);
+	uext4_inode_put(d);
+	dt_down(&h->t);
+	fixture_remove(&h->t.f);
+	free(h);
+}
+
 /* DR-16: nothing in it, but an index that lies: a removal would free what it does not name. */
 static void test_DR_16_empty_with_bad_index(void **state)
 {
@@ -288,6 +309,7 @@ int main(void)
 		cmocka_unit_test(test_DR_12_goes_linear),
 		cmocka_unit_test(test_DR_7_leaves_once),
 		cmocka_unit_test(test_DR_12_bad_leaf_too),
+		cmocka_unit_test(test_DR_12_cut_off),
 		cmocka_unit_test(test_DR_16_empty_with_bad_index),
 	};
 
