@@ -388,7 +388,7 @@ bool space_retry(struct volume *v, unsigned *attempts)
 	struct space *sp = v->space;
 	tid_nr tid;
 
-	if ((*attempts)++ >= 3 || MUTANT(SPACE_NOT_RETRIED))
+	if ((*attempts)++ >= SPACE_RETRIES || MUTANT(SPACE_NOT_RETRIED))
 		return false;
 	/* None left: the last may have been released since the attempt that failed. */
 	if (!newest_batch(sp, &tid))

@@ -85,6 +85,8 @@ u32 space_free_credits(struct volume *v, u32 len);
  */
 int space_alloc(struct handle *h, struct volume *v, const struct alloc_request *req,
 	struct alloc_result *out);
+/* A file that others are still freeing comes back in many transactions: each is worth a retry. */
+#define SPACE_RETRIES 32u
 bool space_retry(struct volume *v, unsigned *attempts);
 /*
  * Frees [pblk, pblk+len). SPACE_METADATA: each block is forgotten and revoked (JB-15). After an

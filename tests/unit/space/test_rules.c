@@ -122,7 +122,7 @@ static void test_AL_6_retries_are_bounded(void **unused)
 	start(&f, 32 << 20, "-b 1024", 0);
 	fill(&f, SPACE_MUST, &last);
 	assert_false(space_retry(&f.v, &attempts)); /* nothing to wait for */
-	for (attempts = 0; attempts < 3;) {
+	for (attempts = 0; attempts < SPACE_RETRIES;) {
 		assert_int_equal(drop_blocks(&f, last.pblk++, 1, 0), 0);
 		assert_true(space_retry(&f.v, &attempts));
 	}
