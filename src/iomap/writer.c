@@ -248,8 +248,8 @@ void io_writer_release(struct io_writer *w)
 		f->io_error = 0;
 		f->uptodate &= ~c->lost;
 		if (c->todo) {
-			atomic_add(&f->io->wb_returned, 1);
 			folio_set_dirty(f, c->todo);
+			atomic_add(&f->io->wb_returned, 1); /* after: who misses it sees dirt */
 		}
 		folio_clear_flags(f, FOLIO_WRITEBACK | FOLIO_SUBMITTED);
 		atomic_sub(&f->io->wb_count, 1);
