@@ -27,6 +27,13 @@ struct fact {
 	u8 flags;  /* FACT_* */
 };
 
+/* The next mount deletes it: it owns its blocks, but its size and its names mean nothing any more.
+ */
+static inline bool fact_is_deleted(const struct fact *f)
+{
+	return f->flags & FACT_ORPHAN && f->links == 0;
+}
+
 struct run {
 	lblk_t lblk;
 	u32 len;

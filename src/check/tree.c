@@ -66,8 +66,11 @@ static void check_links(struct check *c, ino_nr ino, const struct fact *f)
 {
 	u32 expected = f->found;
 
-	if (f->flags & FACT_ORPHAN && f->links == 0 && f->found == 0)
+	if (fact_is_deleted(f)) {
+		if (f->found)
+			tell(c, ino, "it is to be deleted, but has %u names", f->found);
 		return;
+	}
 	if (!has_name(c, ino, f)) {
 		tell(c, ino, "no name leads to it");
 		return;

@@ -96,6 +96,20 @@ static void test_orphan(void **state)
 	world_remove(&w);
 }
 
+/* OR-7: ... and one of a directory whose deletion had begun: no size, but blocks and "..". */
+static void test_orphan_dir(void **state)
+{
+	world_make(&w, "-t ext4 -b 1024 -O ^orphan_file,^has_journal", "4M");
+	image_debugfs(&w.im, "mkdir /gone\nsif /gone links_count 0\nsif /gone size 0\n"
+			     "sif / links_count 5\nssv last_orphan 21\nssv state 0\n");
+	world_finds(&w, "links: inode 21", "to be deleted, but has 1 names");
+	image_debugfs(&w.im, "unlink /gone\n");
+	assert_int_equal(world_check(&w, NULL), 0);
+	if (w.result.problems || w.result.orphans != 1)
+		fail_msg("a half deleted directory: %s", w.said);
+	world_remove(&w);
+}
+
 /* --- backups --- */
 
 static void test_backup(void **state)
@@ -202,6 +216,7 @@ int main(void)
 		cmocka_unit_test(test_sound_features),
 		cmocka_unit_test(test_replay),
 		cmocka_unit_test(test_orphan),
+		cmocka_unit_test(test_orphan_dir),
 		cmocka_unit_test(test_backup),
 		cmocka_unit_test(test_not_ext4),
 		cmocka_unit_test(test_memory_bound),
