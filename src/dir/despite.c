@@ -5,10 +5,20 @@
 #include "base/err.h"
 #include "dir/dir_priv.h"
 
-int dir_block_despite_index(struct inode *dir, lblk_t lblk, struct buf **out)
+/* A hole is one step, however far a damaged size stretches it. */
+static lblk_t behind(struct inode *dir, lblk_t lblk)
+{
+	struct mapping m;
+	int err = map_lookup(&dir->map, lblk, dir_block_count(dir) - lblk, &m);
+
+	return err || m.state == MAP_WRITTEN ? lblk + 1 : lblk + m.len;
+}
+
+int dir_block_despite_index(struct inode *dir, lblk_t lblk, struct buf **out, lblk_t *next)
 {
 	int err = dir_block_read(dir, lblk, &dir_leaf_type, out);
 
+	*next = err ? behind(dir, lblk) : lblk + 1;
 	if (!err)
 		return 1;
 	if ((err != -EUCLEAN && err != -EBADMSG) ||
@@ -32,9 +42,9 @@ int dir_find_despite_index(struct inode *dir, struct name name, struct dir_slot 
 	lblk_t count = dir_block_count(dir);
 	int failed = cut_off(dir);
 
-	for (lblk_t k = 1; k < count; k++) {
+	for (lblk_t k = 1, next; k < count; k = next) {
 		struct buf *b;
-		int err = dir_block_despite_index(dir, k, &b);
+		int err = dir_block_despite_index(dir, k, &b, &next);
 
 		if (err > 0) {
 			buf_put(b);
@@ -53,9 +63,9 @@ int dir_unread_despite_index(struct inode *dir)
 	lblk_t count = dir_block_count(dir);
 	int failed = cut_off(dir);
 
-	for (lblk_t k = 1; k < count; k++) {
+	for (lblk_t k = 1, next; k < count; k = next) {
 		struct buf *b;
-		int err = dir_block_despite_index(dir, k, &b);
+		int err = dir_block_despite_index(dir, k, &b, &next);
 
 		if (err > 0)
 			buf_put(b);

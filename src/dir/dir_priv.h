@@ -144,8 +144,9 @@ u8 dir_type_of(const struct inode *i);
 
 /* --- despite.c: what the leaves hold although the index is damaged (DR-12) --- */
 int dir_find_despite_index(struct inode *dir, struct name name, struct dir_slot *out);
-/* 1 names may lie in the block, and *out is its buffer; 0 none can; or an error: unreadable. */
-int dir_block_despite_index(struct inode *dir, lblk_t lblk, struct buf **out);
+/* 1 names may lie in the block, and *out is its buffer; 0 none can; or an error: unreadable.
+ * *next: the block to go on with. */
+int dir_block_despite_index(struct inode *dir, lblk_t lblk, struct buf **out, lblk_t *next);
 /* 0, or why names are missing from what the leaves gave. */
 int dir_unread_despite_index(struct inode *dir);
 

@@ -256,15 +256,17 @@ static bool emit_block(struct inode *dir, const struct by_offset *o, struct buf 
 }
 
 /* 1 and its buffer; 0: there is nothing to be had from it; or an error. */
-static int open_block(struct inode *dir, const struct by_offset *o, lblk_t lblk, struct buf **b)
+static int open_block(
+	struct inode *dir, const struct by_offset *o, lblk_t lblk, struct buf **b, lblk_t *next)
 {
 	int r;
 
+	*next = lblk + 1;
 	if (!o->despite_index) {
 		r = dir_block_read(dir, lblk, &dir_leaf_type, b);
 		return r ? r : 1;
 	}
-	r = dir_block_despite_index(dir, lblk, b);
+	r = dir_block_despite_index(dir, lblk, b, next);
 	return r == -EUCLEAN || r == -EBADMSG ? 0 : r;
 }
 
@@ -273,21 +275,22 @@ static int iterate_by_offset(
 {
 	u32 bs = dir_block_size(dir);
 	lblk_t count = dir_block_count(dir);
-	u64 lblk = ((*cookie - o->base) << o->shift) / bs;
+	u64 from = ((*cookie - o->base) << o->shift) / bs;
 	bool room = true;
 
-	for (; room && lblk < count; lblk++) {
+	for (lblk_t lblk = (lblk_t)min_of(from, (u64)count), next; room && lblk < count;
+		lblk = next) {
 		struct buf *b;
-		int r = open_block(dir, o, (lblk_t)lblk, &b);
+		int r = open_block(dir, o, lblk, &b, &next);
 
 		if (r < 0)
 			return r;
 		if (r > 0) {
-			room = emit_block(dir, o, b, (lblk_t)lblk, cookie, emit, arg);
+			room = emit_block(dir, o, b, lblk, cookie, emit, arg);
 			buf_put(b);
 		}
 		if (room)
-			*cookie = cookie_at(o, (lblk + 1) * bs);
+			*cookie = cookie_at(o, (u64)next * bs);
 	}
 	return room && o->despite_index ? dir_unread_despite_index(dir) : 0;
 }

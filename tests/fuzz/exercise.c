@@ -27,6 +27,7 @@ static void note_log(void *arg, enum uext4_log_level level, const char *message)
 	if (level > UEXT4_LOG_WARNING)
 		return;
 	r->logged_error = true;
+	r->messages++;
 	if (strstr(message, "e2fsck") || strstr(message, "it uses:"))
 		r->says_what_to_do = true;
 	if (!strstr(r->log, message))

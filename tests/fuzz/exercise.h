@@ -18,7 +18,8 @@ struct report {
 	bool truncation_failed; /* a file keeps blocks behind its end, and its orphan record */
 	int first_odd;		/* an errno that no bad image should cause, or 0 */
 	const char *odd_call;
-	char log[2000]; /* the first messages */
+	unsigned messages; /* of level error or warning */
+	char log[2000];	   /* the first of them */
 };
 
 /* Opens work, uses it, closes it. */

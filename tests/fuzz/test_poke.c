@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Damage is told where it is met, but not for each block of a size that lies. */
+enum { MESSAGES_MAX = 3000 };
+
 struct job {
 	struct image img;
 	const struct poke_case *cases[400];
@@ -43,6 +46,8 @@ static void judge(struct image *img, const struct report *r, int open_err, struc
 		snprintf(text, sizeof(text), "errno %d from %.150s", r->first_odd, r->odd_call);
 		complain(v, text, r);
 	}
+	if (r->messages > MESSAGES_MAX)
+		complain(v, "more messages than a log can bear", r);
 	if (img->outside)
 		complain(v, "a request went beyond the device", r);
 }
