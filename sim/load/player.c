@@ -1,27 +1,21 @@
 /* Calls, with their place in the oracle's record. */
 #include "sim/load/player.h"
 
-#include "base/util.h"
-
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-
-enum { IO_MAX = 256 << 10 };
 
 static u16 name_of(struct player *p, const char *name)
 {
 	return name_intern(&p->world->oracle->names, name);
 }
 
-static struct op *begin(struct player *p, struct op call)
+struct op *call_begin(struct player *p, struct op call)
 {
 	call.thread = p->thread;
 	return oracle_begin(p->world->oracle, &call);
 }
 
-static int end(struct player *p, struct op *op, s64 result)
+int call_end(struct player *p, struct op *op, s64 result)
 {
 	oracle_end(p->world->oracle, op, result);
 	return (int)result;
@@ -41,7 +35,7 @@ bool player_root(struct player *p, struct ref *out)
 
 int call_lookup(struct player *p, const struct ref *dir, const char *name, struct ref *out)
 {
-	struct op *op = begin(
+	struct op *op = call_begin(
 		p, (struct op){.kind = OP_LOOKUP, .dir = dir->node, .name = name_of(p, name)});
 	struct uext4_stat st;
 	int err = uext4_lookup(dir->inode, NULL, name, &out->inode);
@@ -50,12 +44,12 @@ int call_lookup(struct player *p, const struct ref *dir, const char *name, struc
 		err = uext4_stat(out->inode, &st);
 		if (err) {
 			ref_put(out);
-			return end(p, op, err);
+			return call_end(p, op, err);
 		}
 		out->node = op->node = (u16)st.uid;
 		out->mode = (u16)st.mode;
 	}
-	return end(p, op, err);
+	return call_end(p, op, err);
 }
 
 static int create_link(const struct ref *dir, const char *name, const struct uext4_cred *cred,
@@ -79,14 +73,14 @@ int call_create(
 	if (!node)
 		return -ENFILE;
 	*out = (struct ref){.node = node, .mode = mode};
-	op = begin(p, (struct op){.kind = OP_CREATE,
-			      .dir = dir->node,
-			      .name = name_of(p, name),
-			      .node = node,
-			      .mode = mode});
+	op = call_begin(p, (struct op){.kind = OP_CREATE,
+				   .dir = dir->node,
+				   .name = name_of(p, name),
+				   .node = node,
+				   .mode = mode});
 	err = S_ISLNK(mode) ? create_link(dir, name, &cred, &out->inode)
 			    : uext4_create(dir->inode, &cred, name, &req, &out->inode);
-	return end(p, op, err);
+	return call_end(p, op, err);
 }
 
 int call_tmpfile(struct player *p, const struct ref *dir, struct ref *out)
@@ -99,80 +93,80 @@ int call_tmpfile(struct player *p, const struct ref *dir, struct ref *out)
 	if (!node)
 		return -ENFILE;
 	*out = (struct ref){.node = node, .mode = mode};
-	op = begin(
+	op = call_begin(
 		p, (struct op){.kind = OP_TMPFILE, .dir = dir->node, .node = node, .mode = mode});
-	return end(p, op, uext4_tmpfile(dir->inode, &cred, &req, &out->inode));
+	return call_end(p, op, uext4_tmpfile(dir->inode, &cred, &req, &out->inode));
 }
 
 int call_link(struct player *p, const struct ref *file, const struct ref *dir, const char *name)
 {
-	struct op *op = begin(p, (struct op){.kind = OP_LINK,
-					 .dir = dir->node,
-					 .name = name_of(p, name),
-					 .node = file->node});
+	struct op *op = call_begin(p, (struct op){.kind = OP_LINK,
+					      .dir = dir->node,
+					      .name = name_of(p, name),
+					      .node = file->node});
 
-	return end(p, op, uext4_link(file->inode, NULL, dir->inode, name));
+	return call_end(p, op, uext4_link(file->inode, NULL, dir->inode, name));
 }
 
 int call_unlink(struct player *p, const struct ref *dir, const char *name, bool rmdir)
 {
-	struct op *op = begin(p, (struct op){.kind = rmdir ? OP_RMDIR : OP_UNLINK,
-					 .dir = dir->node,
-					 .name = name_of(p, name)});
+	struct op *op = call_begin(p, (struct op){.kind = rmdir ? OP_RMDIR : OP_UNLINK,
+					      .dir = dir->node,
+					      .name = name_of(p, name)});
 
-	return end(p, op,
+	return call_end(p, op,
 		rmdir ? uext4_rmdir(dir->inode, NULL, name) : uext4_unlink(dir->inode, NULL, name));
 }
 
 int call_rename(struct player *p, const struct ref *from_dir, const char *from,
 	const struct ref *to_dir, const char *to, u32 flags)
 {
-	struct op *op = begin(p, (struct op){.kind = OP_RENAME,
-					 .dir = from_dir->node,
-					 .name = name_of(p, from),
-					 .to_dir = to_dir->node,
-					 .to_name = name_of(p, to),
-					 .flags = flags});
+	struct op *op = call_begin(p, (struct op){.kind = OP_RENAME,
+					      .dir = from_dir->node,
+					      .name = name_of(p, from),
+					      .to_dir = to_dir->node,
+					      .to_name = name_of(p, to),
+					      .flags = flags});
 
-	return end(p, op, uext4_rename(from_dir->inode, from, to_dir->inode, to, NULL, flags));
+	return call_end(p, op, uext4_rename(from_dir->inode, from, to_dir->inode, to, NULL, flags));
 }
 
 int call_chmod(struct player *p, const struct ref *file, u16 mode)
 {
 	struct uext4_setattr attr = {.valid = UEXT4_SET_MODE, .mode = mode & 07777};
-	struct op *op = begin(p, (struct op){.kind = OP_CHMOD,
-					 .node = file->node,
-					 .mode = (file->mode & S_IFMT) | (mode & 07777)});
+	struct op *op = call_begin(p, (struct op){.kind = OP_CHMOD,
+					      .node = file->node,
+					      .mode = (file->mode & S_IFMT) | (mode & 07777)});
 
-	return end(p, op, uext4_setattr(file->inode, NULL, &attr));
+	return call_end(p, op, uext4_setattr(file->inode, NULL, &attr));
 }
 
 int call_setxattr(struct player *p, const struct ref *file, u16 version)
 {
 	char value[XATTR_VALUE_MAX];
 	u32 len = xattr_value(version, value);
-	struct op *op =
-		begin(p, (struct op){.kind = OP_SETXATTR, .node = file->node, .xattr = version});
+	struct op *op = call_begin(
+		p, (struct op){.kind = OP_SETXATTR, .node = file->node, .xattr = version});
 
-	return end(p, op,
+	return call_end(p, op,
 		version ? uext4_setxattr(file->inode, NULL, "user.v", value, len, 0)
 			: uext4_removexattr(file->inode, NULL, "user.v"));
 }
 
 void call_stat(struct player *p, struct ref *file)
 {
-	struct op *op = begin(p, (struct op){.kind = OP_STAT, .node = file->node});
+	struct op *op = call_begin(p, (struct op){.kind = OP_STAT, .node = file->node});
 	struct uext4_stat st = {0};
 	int err = uext4_stat(file->inode, &st);
 
 	op->mode = (u16)st.mode;
 	op->links = (u16)st.links;
-	end(p, op, err);
+	call_end(p, op, err);
 }
 
 void call_getxattr(struct player *p, const struct ref *file)
 {
-	struct op *op = begin(p, (struct op){.kind = OP_GETXATTR, .node = file->node});
+	struct op *op = call_begin(p, (struct op){.kind = OP_GETXATTR, .node = file->node});
 	char value[XATTR_VALUE_MAX + 1], legal[XATTR_VALUE_MAX];
 	ssize_t n = uext4_getxattr(file->inode, NULL, "user.v", value, sizeof(value));
 
@@ -181,115 +175,15 @@ void call_getxattr(struct player *p, const struct ref *file)
 		if (xattr_value(op->xattr, legal) != (u32)n || memcmp(value, legal, (size_t)n) != 0)
 			world_fail(p->world, "an attribute has a value that was never set", 0);
 	}
-	end(p, op, n >= 0 || n == -ENODATA ? 0 : n);
-}
-
-static u8 *io_memory(u64 len)
-{
-	return aligned_alloc(4096, round_up_to(len, 4096));
-}
-
-/* Multiples of a sector, as O_DIRECT asks. */
-static void align(u32 flags, u64 *offset, u64 *len)
-{
-	if (!(flags & OP_DIRECT))
-		return;
-	*offset = round_down_to(*offset, 512);
-	*len = round_up_to(*len, 512);
-}
-
-s64 call_write(struct player *p, const struct ref *file, u64 offset, u64 len, u32 flags)
-{
-	struct oracle *o = p->world->oracle;
-	u32 number = ++o->writes;
-	bool append = flags & OP_APPEND, constant = append && !p->alone;
-	u64 place, greatest;
-	struct uext4_file *f;
-	struct op *op;
-	u8 *data;
-	s64 n = uext4_file_open(file->inode, NULL,
-		O_RDWR | (append ? O_APPEND : 0) | (flags & OP_DSYNC ? O_DSYNC : 0) |
-			(flags & OP_DIRECT ? O_DIRECT : 0),
-		&f);
-
-	if (n || len > IO_MAX)
-		return n;
-	align(flags, &offset, &len);
-	place = offset;
-	data = io_memory(len);
-	if (append)
-		content_sizes(&o->content[file->node], &(struct content_view){.begin = o->time + 1},
-			&place, &greatest);
-	content_fill(number, place, constant, data, len);
-	op = begin(p, (struct op){.kind = OP_WRITE,
-			      .node = file->node,
-			      .offset = offset,
-			      .len = len,
-			      .flags = flags});
-	oracle_change(o, op, constant, number);
-	n = uext4_pwrite(f, data, len, offset);
-	end(p, op, n);
-	uext4_file_close(f);
-	free(data);
-	return n;
-}
-
-int call_truncate(struct player *p, const struct ref *file, u64 size)
-{
-	struct op *op = begin(p, (struct op){.kind = OP_TRUNCATE, .node = file->node, .len = size});
-	struct uext4_setattr attr = {.valid = UEXT4_SET_SIZE, .size = size};
-
-	oracle_change(p->world->oracle, op, false, 0);
-	return end(p, op, uext4_setattr(file->inode, NULL, &attr));
-}
-
-int call_fallocate(struct player *p, const struct ref *file, u32 mode, u64 offset, u64 len)
-{
-	struct uext4_file *f;
-	struct op *op;
-	int err = uext4_file_open(file->inode, NULL, O_RDWR, &f);
-
-	if (err)
-		return err;
-	op = begin(p, (struct op){.kind = OP_FALLOCATE,
-			      .node = file->node,
-			      .offset = offset,
-			      .len = len,
-			      .flags = mode});
-	oracle_change(p->world->oracle, op, false, 0);
-	err = end(p, op, uext4_fallocate(f, (int)mode, offset, len));
-	uext4_file_close(f);
-	return err;
-}
-
-s64 call_read(struct player *p, const struct ref *file, u64 offset, u64 len, u32 flags)
-{
-	struct uext4_file *f;
-	struct op *op;
-	u8 *data;
-	s64 n = uext4_file_open(
-		file->inode, NULL, O_RDONLY | (flags & OP_DIRECT ? O_DIRECT : 0), &f);
-
-	if (n)
-		return n;
-	align(flags, &offset, &len);
-	data = io_memory(len + 1);
-	op = begin(
-		p, (struct op){.kind = OP_READ, .node = file->node, .offset = offset, .len = len});
-	n = uext4_pread(f, data, len, offset);
-	if (!oracle_read(p->world->oracle, op, data, n))
-		world_fail(p->world, NULL, 0);
-	end(p, op, n);
-	uext4_file_close(f);
-	free(data);
-	return n;
+	call_end(p, op, n >= 0 || n == -ENODATA ? 0 : n);
 }
 
 int call_sync(struct player *p, const struct ref *file, enum op_kind kind)
 {
-	struct op *op = begin(p, (struct op){.kind = kind, .node = file ? file->node : NODE_NONE});
+	struct op *op =
+		call_begin(p, (struct op){.kind = kind, .node = file ? file->node : NODE_NONE});
 
-	return end(p, op,
+	return call_end(p, op,
 		file ? uext4_inode_sync(file->inode, kind == OP_FDATASYNC)
 		     : uext4_sync(p->world->fs));
 }

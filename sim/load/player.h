@@ -37,8 +37,24 @@ s64 call_write(struct player *p, const struct ref *file, u64 offset, u64 len, u3
 int call_truncate(struct player *p, const struct ref *file, u64 size);
 int call_fallocate(struct player *p, const struct ref *file, u32 mode, u64 offset, u64 len);
 s64 call_read(struct player *p, const struct ref *file, u64 offset, u64 len, u32 flags);
+s64 call_copy(struct player *p, const struct ref *from, u64 from_offset, const struct ref *to,
+	u64 to_offset, u64 len);
+/* Reads, writes, fallocates (without shifts) and syncs of one file, all in flight at once. */
+void call_batch(struct player *p, const struct ref *file, const struct op *calls, unsigned count);
+void call_trim(struct player *p);
 int call_sync(struct player *p, const struct ref *file, enum op_kind kind); /* NULL: all */
 void ref_put(struct ref *r);
+
+/* What these calls are made of. */
+enum { BATCH_MAX = 8 };
+struct op *call_begin(struct player *p, struct op call);
+int call_end(struct player *p, struct op *op, s64 result);
+u8 *io_memory(u64 len);
+void io_align(u32 flags, u64 *offset, u64 *len); /* multiples of a sector, as O_DIRECT asks */
+/* Around a change of a file: one that shifts bytes has no other beside it, for the oracle's sake.
+ */
+void changing_begin(struct player *p, const struct ref *file, bool shifts);
+void changing_end(struct player *p, const struct ref *file, bool shifted);
 bool player_root(struct player *p, struct ref *out);
 
 #endif

@@ -46,6 +46,17 @@ const struct step small_choices[] = {
 	{"allocate", "A/bar", NULL, 1024, 2048, FALLOC_FL_KEEP_SIZE},
 	{"punch", "foo", NULL, 500, 1700, 0},
 	{"zero", "foo", NULL, 1024, 3000, 0},
+	{"collapse", "foo", NULL, 0, 0, 0},
+	{"collapse", "foo", NULL, 1024, 0, 0},
+	{"insert", "foo", NULL, 1024, 1024, 0},
+	{"insert", "A/bar", NULL, 0, 0, 0},
+	{"copy", "foo", "A/bar", 300, 2000, 0},
+	{"copy", "A/bar", "foo", 0, 1024, 0},
+	{"copy", "foo", "foo", 1500, 1000, 1},
+	{"copy", "foo", "new", 1024, 1476, 1},
+	{"queue", "foo", NULL, 0, 1500, 0},
+	{"queue", "foo", NULL, 1024, 2048, 0},
+	{"queue", "A/bar", NULL, 512, 3000, OP_DSYNC},
 	/* OR-4: what is cut off is on the orphan record before it is freed */
 	{"truncate", "foo", NULL, 0, 0, 0},
 	{"truncate", "foo", NULL, 0, 1300, 0},
@@ -79,6 +90,8 @@ const struct step small_choices[] = {
 	{"fdatasync", "foo", NULL, 0, 0, 0},
 	{"fdatasync", "A/bar", NULL, 0, 0, 0},
 	{"sync", NULL, NULL, 0, 0, 0},
+	{"trim", NULL, NULL, 0, 0, 0},
+	{"read", "foo", NULL, 0, 3000, OP_NOWAIT},
 };
 const unsigned small_choice_count = array_len(small_choices);
 

@@ -1,6 +1,8 @@
 /* What each step does, and the table of them. */
 #include "sim/load/steps.h"
 
+#include "base/util.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -169,13 +171,16 @@ static void step_rename(struct player *p, const struct step *s)
 
 static void step_write(struct player *p, const struct step *s)
 {
+	u32 flags = s->flags;
 	struct ref file;
 
 	if (!regular_open(p, s->at, &file))
 		return;
-	/* Where an append goes may not be a multiple of a sector. */
-	call_write(p, &file, s->offset, s->len,
-		s->flags & OP_DIRECT ? s->flags & ~(u32)OP_APPEND : s->flags);
+	if (flags & OP_NOWAIT) /* not through the cache */
+		flags |= OP_DIRECT;
+	if (flags & OP_DIRECT) /* where an append goes may not be a multiple of a sector */
+		flags &= ~(u32)OP_APPEND;
+	call_write(p, &file, s->offset, s->len, flags);
 	ref_put(&file);
 }
 
@@ -212,6 +217,79 @@ static void step_punch(struct player *p, const struct step *s)
 static void step_zero(struct player *p, const struct step *s)
 {
 	fallocate_file(p, s, FALLOC_FL_ZERO_RANGE | s->flags);
+}
+
+/* By whole blocks, of which files here have few. */
+static void shift_file(struct player *p, const struct step *s, u32 mode)
+{
+	struct uext4_statfs st;
+	struct ref file;
+
+	if (!regular_open(p, s->at, &file))
+		return;
+	if (uext4_statfs(p->world->fs, &st) == 0)
+		call_fallocate(p, &file, mode, round_down_to(s->offset, st.block_size),
+			st.block_size * (1 + s->len / 1024 % 3));
+	ref_put(&file);
+}
+
+static void step_collapse(struct player *p, const struct step *s)
+{
+	shift_file(p, s, FALLOC_FL_COLLAPSE_RANGE);
+}
+
+static void step_insert(struct player *p, const struct step *s)
+{
+	shift_file(p, s, FALLOC_FL_INSERT_RANGE);
+}
+
+/* To the same place, or to the beginning. */
+static void step_copy(struct player *p, const struct step *s)
+{
+	struct ref from, to;
+
+	if (!regular_open(p, s->at, &from))
+		return;
+	if (regular_open(p, s->to, &to)) {
+		call_copy(p, &from, s->offset, &to, s->flags ? 0 : s->offset, s->len);
+		ref_put(&to);
+	}
+	ref_put(&from);
+}
+
+/* A few requests around the range, of which its numbers say what they are. */
+static void step_queue(struct player *p, const struct step *s)
+{
+	static const u32 modes[] = {0, FALLOC_FL_KEEP_SIZE, FALLOC_FL_ZERO_RANGE,
+		FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE};
+	static const enum op_kind kinds[] = {OP_WRITE, OP_WRITE, OP_WRITE, OP_READ, OP_READ,
+		OP_FALLOCATE, OP_FSYNC, OP_FDATASYNC};
+	struct op calls[BATCH_MAX];
+	struct ref file;
+	struct rng rng;
+	unsigned count;
+
+	if (!regular_open(p, s->at, &file))
+		return;
+	rng_init(&rng, s->offset * 1000003 + s->len);
+	count = 2 + (unsigned)rng_below(&rng, BATCH_MAX - 1);
+	for (unsigned k = 0; k < count; k++) {
+		struct op *c = &calls[k];
+
+		*c = (struct op){.kind = kinds[rng_below(&rng, array_len(kinds))],
+			.offset = s->offset + 512 * rng_below(&rng, 8),
+			.len = 1 + rng_below(&rng, s->len),
+			.flags = rng_below(&rng, 4) ? s->flags | OP_DIRECT : OP_DSYNC};
+		if (c->kind == OP_FALLOCATE)
+			c->flags = modes[rng_below(&rng, array_len(modes))];
+	}
+	call_batch(p, &file, calls, count);
+	ref_put(&file);
+}
+
+static void step_trim(struct player *p, const struct step *s)
+{
+	call_trim(p);
 }
 
 static void step_read(struct player *p, const struct step *s)
@@ -346,12 +424,17 @@ const struct step_type step_types[] = {
 	{"unlink", step_unlink, 10, USES_AT, 0},
 	{"rmdir", step_rmdir, 3, USES_AT, 0},
 	{"rename", step_rename, 12, USES_AT | USES_TO, RENAME_NOREPLACE | RENAME_EXCHANGE},
-	{"write", step_write, 24, USES_AT | USES_RANGE, OP_APPEND | OP_DSYNC | OP_DIRECT},
+	{"write", step_write, 24, USES_AT | USES_RANGE,
+		OP_APPEND | OP_DSYNC | OP_DIRECT | OP_NOWAIT},
 	{"allocate", step_allocate, 4, USES_AT | USES_RANGE, FALLOC_FL_KEEP_SIZE},
 	{"punch", step_punch, 4, USES_AT | USES_RANGE, 0},
 	{"zero", step_zero, 3, USES_AT | USES_RANGE, FALLOC_FL_KEEP_SIZE},
+	{"collapse", step_collapse, 4, USES_AT | USES_RANGE, 0},
+	{"insert", step_insert, 4, USES_AT | USES_RANGE, 0},
 	{"truncate", step_truncate, 8, USES_AT | USES_SIZE, 0},
-	{"read", step_read, 8, USES_AT | USES_RANGE, OP_DIRECT},
+	{"copy", step_copy, 5, USES_AT | USES_TO | USES_RANGE, 1},
+	{"queue", step_queue, 8, USES_AT | USES_RANGE, OP_DSYNC},
+	{"read", step_read, 8, USES_AT | USES_RANGE, OP_DIRECT | OP_NOWAIT},
 	{"chmod", step_chmod, 3, USES_AT | USES_RANGE, 0},
 	{"setxattr", step_setxattr, 5, USES_AT | USES_RANGE, 0},
 	{"removexattr", step_removexattr, 2, USES_AT, 0},
@@ -359,6 +442,7 @@ const struct step_type step_types[] = {
 	{"fsync", step_fsync, 6, USES_AT, 0},
 	{"fdatasync", step_fdatasync, 4, USES_AT, 0},
 	{"sync", step_sync, 2, 0, 0},
+	{"trim", step_trim, 1, 0, 0},
 	{"orphan", step_orphan, 4, USES_AT, 0},
 	{"held", step_held, 4, USES_RANGE, 0},
 };

@@ -2,6 +2,7 @@
 #include "sim/load/world.h"
 
 #include "api/open_dev.h"
+#include "base/util.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,6 +41,7 @@ static int mount_on(struct world *w, struct dev *dev)
 		.cache_bytes = w->base->cache_kib ? w->base->cache_kib << 10 : 4 << 20,
 		/* Else a write error of new data shows what was there before, as in Linux. */
 		.data_err_abort = w->with_faults,
+		.discard = w->base->discard,
 		.log = note,
 		.log_arg = w};
 
@@ -56,6 +58,8 @@ void world_create(struct world *w, const struct base *b, u32 (*choose)(u32))
 	struct sim_disk_params params = {.record = true, .choose = choose};
 
 	*w = (struct world){.base = b};
+	for (unsigned k = 0; k < array_len(w->changes); k++)
+		os_rwsem_init(&w->changes[k], RANK_NONE, "changes");
 	w->disk = sim_disk_create(&b->image, &params);
 	if (!b->oracle)
 		return;

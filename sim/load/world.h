@@ -7,6 +7,7 @@
 #define LOAD_WORLD_H
 
 #include "dev/devices.h"
+#include "os/lock.h"
 #include "sim/disk/disk.h"
 #include "sim/explore/recover.h"
 #include "sim/model/oracle.h"
@@ -19,6 +20,7 @@ struct base {
 	const char *mke2fs; /* arguments */
 	unsigned cache_kib; /* of the mount; 0: more than there is */
 	bool lossy;	    /* no journal: only what was synced survives a cut */
+	bool discard;	    /* freed blocks become poison */
 	bool ready;
 	struct sim_pages image;
 	struct oracle *oracle; /* knows what is in it */
@@ -29,7 +31,8 @@ struct world {
 	struct sim_disk *disk;
 	struct uext4_fs *fs;
 	struct oracle *oracle;
-	struct dev *fault; /* the mount's device, when faults are to come */
+	struct os_rwsem changes[TREE_NODES]; /* by file: exclusive for one that shifts bytes */
+	struct dev *fault;		     /* the mount's device, when faults are to come */
 	bool with_faults;
 	bool has_errors; /* recorded in the superblock: e2fsck has to come first */
 	char error[512]; /* the first error message of the file system */

@@ -1,13 +1,11 @@
-/* The legal bytes and sizes of one file. */
-#include "sim/model/content.h"
+/* The changes of one file, which of them a view shows, and the sizes that they leave. */
+#include "sim/model/content_priv.h"
+
+#include "base/util.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { EDGES_MAX = 1024 };
 
 static void *grown(void *list, unsigned count, size_t size)
 {
@@ -57,25 +55,12 @@ void content_copy(struct content *to, const struct content *from)
 		content_promise(to, from->promises[k].begin, from->promises[k].at);
 }
 
-u8 content_byte(u32 number, u64 offset)
-{
-	u32 x = number * 0x9e3779b1u ^ (u32)offset * 0x85ebca6bu;
-
-	return (u8)(1 + (((x ^ x >> 15) & 0xffff) * 127 >> 16));
-}
-
-void content_fill(u32 number, u64 offset, bool constant, u8 *out, u64 len)
-{
-	for (u64 k = 0; k < len; k++)
-		out[k] = content_byte(number, constant ? 0 : offset + k);
-}
-
-static u32 change_begin(const struct change *g)
+u32 change_begin(const struct change *g)
 {
 	return g->op ? g->op->begin : g->seen_time;
 }
 
-static u32 change_end(const struct change *g)
+u32 change_end(const struct change *g)
 {
 	return g->op ? (g->op->end ? g->op->end : UINT32_MAX) : g->seen_time;
 }
@@ -87,8 +72,8 @@ static bool has_failed(const struct change *g)
 
 /*
  * What failed is not there, except: a write of which only the sync failed, or that went past the
- * cache; a truncation, whose blocks are freed after its size is set; and fallocate, which goes
- * from block to block.
+ * cache; a truncation, whose blocks are freed after its size is set; fallocate, which goes from
+ * block to block; and a copy, which goes from piece to piece.
  */
 static bool is_gone(const struct change *g)
 {
@@ -109,8 +94,7 @@ static u32 promised_before(const struct content *c, u64 cut)
 	return time;
 }
 
-/* The view with the file's own promises in safe_before. */
-static struct content_view view_of(const struct content *c, const struct content_view *v)
+struct content_view content_view_full(const struct content *c, const struct content_view *v)
 {
 	struct content_view full = *v;
 	u32 promised = v->crash ? promised_before(c, v->cut) : 0;
@@ -120,18 +104,19 @@ static struct content_view view_of(const struct content *c, const struct content
 	return full;
 }
 
-static bool is_possible(const struct change *g, const struct content_view *v)
+bool change_possible(const struct change *g, const struct content_view *v)
 {
 	if (!v->crash)
-		return !is_gone(g) || g->op->end > v->begin;
+		return (!is_gone(g) || g->op->end > v->begin) &&
+		       (!v->until || change_begin(g) < v->until);
 	if (!g->op)
 		return true;
 	return g->op->begin_at <= v->cut && (!is_gone(g) || g->op->end_at > v->cut);
 }
 
-static bool is_there(const struct change *g, const struct content_view *v)
+bool change_there(const struct change *g, const struct content_view *v)
 {
-	if (has_failed(g))
+	if (has_failed(g) || g->maybe)
 		return false;
 	if (!v->crash)
 		return change_end(g) < v->begin;
@@ -139,9 +124,53 @@ static bool is_there(const struct change *g, const struct content_view *v)
 		return true;
 	if (!g->op || !g->op->end)
 		return false;
-	if (g->kind == CHANGE_WRITE && g->op->flags & OP_DSYNC && g->op->end_at <= v->cut)
-		return true;
+	if (change_shifts(g) || (g->kind == CHANGE_WRITE && g->op->flags & OP_DSYNC))
+		return g->op->end_at <= v->cut;
 	return g->kind == CHANGE_TRUNCATE && v->passage && passage_has(v->passage, g->op);
+}
+
+static bool is_interrupted(const struct change *g, const struct content_view *v)
+{
+	return v->crash && g->op->begin_at <= v->cut && (!g->op->end || g->op->end_at > v->cut);
+}
+
+const struct change *content_moving(const struct content *c, const struct content_view *v)
+{
+	for (unsigned k = 0; k < c->change_count; k++)
+		if (change_shifts(&c->changes[k]) && is_interrupted(&c->changes[k], v) &&
+			!is_gone(&c->changes[k]))
+			return &c->changes[k];
+	return NULL;
+}
+
+enum shift_state shift_state(const struct change *g, const struct content_view *v)
+{
+	if (change_there(g, v))
+		return SHIFT_DONE;
+	if (is_interrupted(g, v))
+		return g == v->moving ? SHIFT_PARTLY : SHIFT_ABSENT;
+	return change_possible(g, v) ? SHIFT_ANY : SHIFT_ABSENT;
+}
+
+/* A collapse changes the size at last, an insertion at first. What succeeded was inside the file.
+ */
+static void size_shifted(
+	const struct change *g, const struct content_view *v, u64 *least, u64 *greatest)
+{
+	u64 len = g->end - g->offset;
+	enum shift_state state = shift_state(g, v);
+	bool done = state == SHIFT_DONE ||
+		    (state == SHIFT_PARTLY && (g->kind == CHANGE_INSERT || v->seam == UINT64_MAX));
+
+	if (g->kind == CHANGE_INSERT) {
+		*least += done ? len : 0;
+		*greatest += done || state == SHIFT_ANY ? len : 0;
+	} else if (done || state == SHIFT_ANY) {
+		u64 left = max_of(*least, g->end + 1) - len;
+
+		*least = done ? left : min_of(*least, left);
+		*greatest -= done ? min_of(*greatest, len) : 0;
+	}
 }
 
 static void size_after(const struct change *g, bool there, u64 *least, u64 *greatest, u64 *floating)
@@ -165,15 +194,17 @@ static void size_after(const struct change *g, bool there, u64 *least, u64 *grea
 void content_sizes(
 	const struct content *c, const struct content_view *view, u64 *least, u64 *greatest)
 {
-	struct content_view v = view_of(c, view);
+	struct content_view v = content_view_full(c, view);
 	u64 floating = 0;
 
 	*least = *greatest = 0;
 	for (unsigned k = 0; k < c->change_count; k++) {
 		const struct change *g = &c->changes[k];
-		bool there = is_there(g, &v);
+		bool there = change_there(g, &v);
 
-		if (is_possible(g, &v) && (g->kind != CHANGE_SEEN || there))
+		if (change_shifts(g))
+			size_shifted(g, &v, least, greatest);
+		else if (change_possible(g, &v) && (g->kind != CHANGE_SEEN || there))
 			size_after(g, there, least, greatest, &floating);
 	}
 	*greatest += floating;
@@ -198,136 +229,4 @@ void content_pin(struct content *c, struct op *op)
 	g->offset = least;
 	g->end = least + (u64)op->result;
 	g->floating = false;
-}
-
-static bool covers(const struct change *g, u64 at)
-{
-	if (g->kind == CHANGE_SEEN || g->kind == CHANGE_GROW)
-		return false;
-	if (g->kind == CHANGE_TRUNCATE)
-		return at >= g->end;
-	return g->floating || (at >= g->offset && at < g->end);
-}
-
-struct edges {
-	u64 at[EDGES_MAX];
-	unsigned count;
-};
-
-static void edge_add(struct edges *e, u64 at, u64 from, u64 to)
-{
-	if (at <= from || at >= to)
-		return;
-	if (e->count == EDGES_MAX)
-		abort();
-	e->at[e->count++] = at;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	u64 x = *(const u64 *)a, y = *(const u64 *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void edges_make(struct edges *e, const struct content *c, u64 from, u64 to)
-{
-	e->count = 0;
-	for (unsigned k = 0; k < c->change_count; k++) {
-		const struct change *g = &c->changes[k];
-
-		if (g->kind == CHANGE_SEEN || g->floating)
-			continue;
-		edge_add(e, g->end, from, to);
-		if (g->kind != CHANGE_TRUNCATE)
-			edge_add(e, g->offset, from, to);
-	}
-	qsort(e->at, e->count, sizeof(e->at[0]), by_value);
-	e->at[e->count++] = to;
-}
-
-struct choices {
-	bool zero;
-	const struct change *writes[EDGES_MAX];
-	unsigned count;
-};
-
-/* What may be at a byte, and at all up to the next edge. */
-static void choices_make(
-	struct choices *x, const struct content *c, const struct content_view *v, u64 at)
-{
-	u32 last = 0; /* begin of the last change that must be there */
-
-	x->count = 0;
-	for (unsigned k = 0; k < c->change_count; k++) {
-		const struct change *g = &c->changes[k];
-
-		if (!g->floating && covers(g, at) && is_there(g, v) && change_begin(g) > last)
-			last = change_begin(g);
-	}
-	x->zero = last == 0;
-	for (unsigned k = c->change_count; k-- > 0;) {
-		const struct change *g = &c->changes[k];
-
-		if (!covers(g, at) || !is_possible(g, v) || change_end(g) < last)
-			continue;
-		if (g->kind != CHANGE_WRITE)
-			x->zero = true;
-		else
-			x->writes[x->count++] = g;
-	}
-}
-
-static u8 change_byte(const struct change *g, u64 at)
-{
-	return content_byte(g->number, g->constant ? 0 : at);
-}
-
-static bool byte_legal(const struct choices *x, u64 at, u8 byte)
-{
-	if (byte == 0 && x->zero)
-		return true;
-	for (unsigned k = 0; k < x->count; k++)
-		if (change_byte(x->writes[k], at) == byte)
-			return true;
-	return false;
-}
-
-bool content_legal(const struct content *c, const struct content_view *view, u64 offset,
-	const u8 *data, u64 len, u64 *bad)
-{
-	struct content_view v = view_of(c, view);
-	struct choices x;
-	struct edges e;
-	u64 at = offset;
-
-	if (!len)
-		return true;
-	edges_make(&e, c, offset, offset + len);
-	for (unsigned k = 0; k < e.count; k++) {
-		if (at < e.at[k])
-			choices_make(&x, c, &v, at);
-		for (; at < e.at[k]; at++)
-			if (!byte_legal(&x, at, data[at - offset])) {
-				*bad = at;
-				return false;
-			}
-	}
-	return true;
-}
-
-void content_explain(
-	const struct content *c, const struct content_view *view, u64 at, char *out, size_t size)
-{
-	struct content_view v = view_of(c, view);
-	struct choices x;
-	size_t n;
-
-	choices_make(&x, c, &v, at);
-	n = (size_t)snprintf(out, size, "legal:%s", x.zero ? " 00" : "");
-	for (unsigned k = 0; k < x.count && n + 60 < size; k++)
-		n += (size_t)snprintf(out + n, size - n,
-			" %02x (%s #%u of %" PRIu64 "+%" PRIu64 ")", change_byte(x.writes[k], at),
-			op_name(x.writes[k]->op->kind), x.writes[k]->number, x.writes[k]->offset,
-			x.writes[k]->end - x.writes[k]->offset);
 }

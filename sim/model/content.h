@@ -6,6 +6,11 @@
  * what the remaining ones make of the byte is legal, and zero as long as no
  * change that covers it must be there (laws 1 and 2). "Must be there" is: live,
  * it ended before the read began; after a crash, a sync promised it.
+ *
+ * A shift (collapse, insert) runs alone among the changes of its file: what was
+ * before it is asked for at the place from where the byte came. It is durable
+ * when it returns; a cut meanwhile may leave it done up to a seam (IO-108). A
+ * byte of a copy is one that a read of its source could have given meanwhile.
  */
 #ifndef MODEL_CONTENT_H
 #define MODEL_CONTENT_H
@@ -15,14 +20,18 @@
 enum change_kind {
 	CHANGE_WRITE,
 	CHANGE_TRUNCATE,
-	CHANGE_ZERO, /* zeros in the range */
-	CHANGE_GROW, /* only the size, at least to the end of the range */
+	CHANGE_ZERO,	 /* zeros in the range */
+	CHANGE_GROW,	 /* only the size, at least to the end of the range */
+	CHANGE_COLLAPSE, /* the range goes */
+	CHANGE_INSERT,	 /* the range comes */
+	CHANGE_COPY,
 	CHANGE_SEEN, /* the size that was observed while nothing ran */
 };
 
 struct change {
 	enum change_kind kind;
 	bool keeps_size; /* ZERO */
+	bool maybe;	 /* may never have been, although the call did not fail */
 	struct op *op;
 	u32 number;	 /* chooses the bytes */
 	u64 offset, end; /* the range; of a truncation, and what is seen, end is the size */
@@ -30,6 +39,8 @@ struct change {
 	bool constant;	 /* all bytes the same, since the place wasn't known in advance */
 	bool overlaps;	 /* another change of the file's size ran at the same time */
 	u32 seen_time;	 /* SEEN only */
+	const struct content *source; /* COPY: from there */
+	u64 source_offset;
 };
 
 /* A sync of the file: what ended before `begin` can't be lost after position `at`. */
@@ -48,9 +59,13 @@ struct content {
 struct content_view {
 	bool crash;
 	u32 begin;		       /* live */
+	u32 until;		       /* live: what began later was not yet; 0: now */
 	u64 cut;		       /* crash: position */
 	const struct passage *passage; /* crash: the tree that was found */
-	u32 safe_before; /* crash: what had ended by then is there for another reason */
+	u32 safe_before;	     /* crash: what had ended by then is there for another reason */
+	const struct change *moving; /* crash: the shift under way, if any of it was done */
+	u64 seam;		     /* where those blocks end that a collapse has moved, or those
+					begin that an insert has; UINT64_MAX: behind the last */
 };
 
 struct change *content_add(struct content *c, struct change change);
@@ -62,6 +77,8 @@ void content_pin(struct content *c, struct op *op);
 
 void content_sizes(
 	const struct content *c, const struct content_view *v, u64 *least, u64 *greatest);
+/* The shift that a cut has interrupted, or NULL. */
+const struct change *content_moving(const struct content *c, const struct content_view *v);
 /* Whether data may be [offset, offset + len) of the file; else *bad is the first illegal byte. */
 bool content_legal(const struct content *c, const struct content_view *v, u64 offset,
 	const u8 *data, u64 len, u64 *bad);

@@ -29,6 +29,7 @@ enum op_kind {
 	OP_WRITE,
 	OP_TRUNCATE,
 	OP_FALLOCATE, /* flags: the mode */
+	OP_COPY,      /* copy_file_range */
 	OP_READ,
 	OP_FSYNC,
 	OP_FDATASYNC,
@@ -37,19 +38,21 @@ enum op_kind {
 };
 
 enum { NODE_ROOT = 0, NODE_NONE = 0xffff, TOUCHED_MAX = 4, THREADS_MAX = 16 };
-enum { OP_APPEND = 1, OP_DSYNC = 2, OP_DIRECT = 4 };
+enum { OP_APPEND = 1, OP_DSYNC = 2, OP_DIRECT = 4, OP_NOWAIT = 8 };
 
 struct op {
 	enum op_kind kind;
 	u8 thread;
-	u16 dir, to_dir;      /* nodes */
-	u16 name, to_name;    /* numbers of names */
-	u16 node;	      /* the file meant, found (lookup) or made (create) */
-	u16 mode;	      /* create, chmod; seen (stat) */
-	u16 links;	      /* seen (stat) */
-	u16 xattr;	      /* version: set or seen; 0 = none */
-	u32 flags;	      /* OP_; of a rename RENAME_ */
-	u64 offset, len;      /* bytes; of a truncation: the new size */
+	u16 dir, to_dir;   /* nodes */
+	u16 name, to_name; /* numbers of names */
+	u16 node;	   /* the file meant, found (lookup) or made (create) */
+	u16 mode;	   /* create, chmod; seen (stat) */
+	u16 links;	   /* seen (stat) */
+	u16 xattr;	   /* version: set or seen; 0 = none */
+	u32 flags;	   /* OP_; of a rename RENAME_ */
+	u64 offset, len;   /* bytes; of a truncation: the new size */
+	u16 from;	   /* copy: the source, and where in it */
+	u64 from_offset;
 	s64 result;	      /* 0, a count, or a negative errno */
 	u32 begin, end;	      /* times; end 0 while it runs */
 	u64 begin_at, end_at; /* positions */

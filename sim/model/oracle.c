@@ -9,6 +9,8 @@
 #include <string.h>
 #include <linux/falloc.h>
 
+enum { SHIFT_UNIT = 1024 }; /* the smallest block */
+
 static void *grown(void *list, unsigned count, size_t size)
 {
 	if (count & (count - 1))
@@ -67,6 +69,13 @@ static struct op *op_of(const struct oracle *to, const struct oracle *from, cons
 	return NULL;
 }
 
+static void change_adopt(const struct oracle *to, const struct oracle *from, struct change *g)
+{
+	g->op = op_of(to, from, g->op);
+	if (g->source)
+		g->source = &to->content[g->op->from];
+}
+
 struct oracle *oracle_copy(const struct oracle *from)
 {
 	struct oracle *o = oracle_alloc();
@@ -88,8 +97,7 @@ struct oracle *oracle_copy(const struct oracle *from)
 	for (u16 k = 0; k < o->nodes; k++) {
 		content_copy(&o->content[k], &from->content[k]);
 		for (unsigned j = 0; j < o->content[k].change_count; j++)
-			o->content[k].changes[j].op =
-				op_of(o, from, from->content[k].changes[j].op);
+			change_adopt(o, from, &o->content[k].changes[j]);
 		content_promise(&o->content[k], o->time, 0);
 	}
 	order_init(&o->order, &order->passages[order->now[0].passage]->tree, &o->names);
@@ -133,7 +141,12 @@ static void fallocate_change(struct oracle *o, struct op *op)
 {
 	bool keep = op->flags & FALLOC_FL_KEEP_SIZE;
 	bool zero = op->flags & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE);
-	struct change g = {.kind = zero ? CHANGE_ZERO : CHANGE_GROW,
+	bool shift = op->flags & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE);
+	bool collapse = op->flags & FALLOC_FL_COLLAPSE_RANGE;
+	struct change g = {.kind = collapse ? CHANGE_COLLAPSE
+				   : shift  ? CHANGE_INSERT
+				   : zero   ? CHANGE_ZERO
+					    : CHANGE_GROW,
 		.op = op,
 		.offset = op->offset,
 		.end = op->offset + op->len,
@@ -143,12 +156,26 @@ static void fallocate_change(struct oracle *o, struct op *op)
 		content_add(&o->content[op->node], g);
 }
 
+static void copy_change(struct oracle *o, struct op *op)
+{
+	content_add(&o->content[op->node], (struct change){.kind = CHANGE_COPY,
+						   .op = op,
+						   .offset = op->offset,
+						   .end = op->offset + op->len,
+						   .source = &o->content[op->from],
+						   .source_offset = op->from_offset});
+}
+
 void oracle_change(struct oracle *o, struct op *op, bool constant, u32 number)
 {
 	bool write = op->kind == OP_WRITE, append = write && op->flags & OP_APPEND;
 
 	if (op->kind == OP_FALLOCATE) {
 		fallocate_change(o, op);
+		return;
+	}
+	if (op->kind == OP_COPY) {
+		copy_change(o, op);
 		return;
 	}
 	content_add(&o->content[op->node],
@@ -169,9 +196,25 @@ static void change_end(struct oracle *o, struct op *op)
 	struct content *c = &o->content[op->node];
 
 	for (unsigned k = 0; k < c->change_count; k++)
-		if (c->changes[k].op == op && op->kind == OP_WRITE && op->result >= 0)
+		if (c->changes[k].op == op && op->kind != OP_TRUNCATE && op->result >= 0)
 			c->changes[k].end = c->changes[k].offset + (u64)op->result;
 	content_pin(c, op);
+}
+
+/* A copy that did not stop at the end of its source stopped in the middle of something. */
+static void copy_end(struct oracle *o, struct op *op)
+{
+	struct content_view v = {.begin = op->begin};
+	u64 least, greatest, done = (u64)op->result;
+
+	content_sizes(&o->content[op->from], &v, &least, &greatest);
+	if (op->result < 0 || done == op->len || op->from_offset + done >= least)
+		return;
+	content_add(&o->content[op->node], (struct change){.kind = CHANGE_ZERO,
+						   .op = op,
+						   .offset = op->offset + done,
+						   .end = op->offset + op->len,
+						   .maybe = true});
 }
 
 static void ack_add(struct oracle *o, const struct op *op)
@@ -193,8 +236,10 @@ void oracle_end(struct oracle *o, struct op *op, s64 result)
 	op->result = result;
 	op->end = ++o->time;
 	op->end_at = position_now(o);
-	if (op->kind == OP_WRITE || op->kind == OP_TRUNCATE)
+	if (op->kind == OP_WRITE || op->kind == OP_TRUNCATE || op->kind == OP_COPY)
 		change_end(o, op);
+	if (op->kind == OP_COPY)
+		copy_end(o, op);
 	if (op->kind >= OP_FSYNC && result == 0)
 		ack_add(o, op);
 }
@@ -238,6 +283,8 @@ bool oracle_read(struct oracle *o, struct op *op, const u8 *data, s64 got)
 	content_sizes(&o->content[op->node], &v, &least, &greatest);
 	least = least < end ? least : end;
 	greatest = greatest < end ? greatest : end;
+	if (op->flags & OP_NOWAIT)
+		least = 0;
 	if ((least > op->offset && (u64)got < least - op->offset) ||
 		(u64)got > (greatest > op->offset ? greatest - op->offset : 0)) {
 		snprintf(o->why, WHY_SIZE,
@@ -249,10 +296,36 @@ bool oracle_read(struct oracle *o, struct op *op, const u8 *data, s64 got)
 	return data_legal(o, &v, op->node, "live", op->offset, data, (u64)got);
 }
 
+static bool view_legal(struct oracle *o, const struct found_file *f, const struct content_view *v)
+{
+	return size_legal(o, v, f->node, f->path, f->size) &&
+	       data_legal(o, v, f->node, f->path, 0, f->data, f->size);
+}
+
+/* A shift that a cut has interrupted may be done up to any block. */
+static bool shift_legal(struct oracle *o, const struct found_file *f, const struct content_view *v)
+{
+	struct content_view moved = *v;
+	u64 from;
+
+	moved.moving = content_moving(&o->content[f->node], v);
+	if (!moved.moving)
+		return false;
+	from = moved.moving->kind == CHANGE_COLLAPSE ? moved.moving->end : moved.moving->offset;
+	for (moved.seam = from; moved.seam <= f->size; moved.seam += SHIFT_UNIT)
+		if (view_legal(o, f, &moved))
+			return true;
+	moved.seam = UINT64_MAX;
+	return view_legal(o, f, &moved);
+}
+
 bool oracle_file_legal(struct oracle *o, const struct found_file *f, const struct content_view *v)
 {
-	return !f->read || (size_legal(o, v, f->node, f->path, f->size) &&
-				   data_legal(o, v, f->node, f->path, 0, f->data, f->size));
+	bool legal = !f->read || view_legal(o, f, v) || shift_legal(o, f, v);
+
+	if (legal)
+		o->why[0] = 0;
+	return legal;
 }
 
 /* A truncation that failed, but whose size is there, has happened. */

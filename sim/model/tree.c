@@ -14,7 +14,7 @@ const char *op_name(enum op_kind kind)
 {
 	static const char *const names[OP_KINDS] = {"lookup", "create", "tmpfile", "link", "unlink",
 		"rmdir", "rename", "chmod", "setxattr", "stat", "getxattr", "write", "truncate",
-		"fallocate", "read", "fsync", "fdatasync", "sync"};
+		"fallocate", "copy", "read", "fsync", "fdatasync", "sync"};
 
 	return names[kind];
 }
