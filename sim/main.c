@@ -27,6 +27,7 @@ static void usage(FILE *to)
 	      "  length=N     ace: steps of a sequence (2)\n"
 	      "  states=N     crash states per run, about; 0: all (60)\n"
 	      "  deeper=N     one state of N loses power again in recovery; 0: none (20)\n"
+	      "  inspect=N    one state of N is checked before its recovery, too; 0: none (4)\n"
 	      "  state=NAME   only this crash state\n"
 	      "  verbose=1    list all calls\n"
 	      "  mutant=NAME  with that planted bug\n"
@@ -64,7 +65,7 @@ static bool option(struct request *r, const char *arg)
 		u64 *to;
 	} numbers[] = {{"seed", &r->config.seed}, {"first", &r->first}, {"count", &r->count},
 		{"states", &r->config.states}, {"deeper", &r->config.deeper_every},
-		{"every", &r->config.export_every}};
+		{"inspect", &r->config.inspect_every}, {"every", &r->config.export_every}};
 	char *end;
 
 	if (!value)
@@ -96,7 +97,11 @@ static bool option(struct request *r, const char *arg)
 
 static bool parse(struct request *r, int argc, char **argv)
 {
-	*r = (struct request){.config = {.seed = 1, .states = 60, .deeper_every = 20, .length = 2}};
+	*r = (struct request){.config = {.seed = 1,
+				      .states = 60,
+				      .deeper_every = 20,
+				      .inspect_every = 4,
+				      .length = 2}};
 	for (unsigned k = 0; argc > 1 && k < array_len(loads); k++)
 		if (strcmp(argv[1], loads[k]->name) == 0)
 			r->load = loads[k];
@@ -130,8 +135,9 @@ static void print_failure(const struct request *r, u64 number, const struct load
 		printf(" length=%u", r->config.length);
 	if (mutant_active)
 		printf(" mutant=%s", mutant_names[mutant_active]);
-	printf(" states=%llu deeper=%llu%s%s%s\n", (unsigned long long)r->config.states,
-		(unsigned long long)r->config.deeper_every, r->config.lie ? " lie=1" : "",
+	printf(" states=%llu deeper=%llu inspect=%llu%s%s%s\n",
+		(unsigned long long)r->config.states, (unsigned long long)r->config.deeper_every,
+		(unsigned long long)r->config.inspect_every, r->config.lie ? " lie=1" : "",
 		f->state[0] ? " state=" : "", f->state);
 }
 

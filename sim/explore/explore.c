@@ -86,11 +86,25 @@ static bool goes_deeper(const struct explorer *e, const struct explore_state *s)
 	       hash_u64(s->hash ^ c->states.seed) % c->deeper_every == 0;
 }
 
+static bool is_inspected(const struct explorer *e, const struct explore_state *s)
+{
+	const struct explore_config *c = e->config;
+
+	return c->ops->inspect && c->inspect_every &&
+	       hash_u64(~s->hash ^ c->states.seed) % c->inspect_every == 0;
+}
+
 static int judge(struct explorer *e, struct sim_disk *disk, struct explore_state *s)
 {
 	const struct explore_config *c = e->config;
-	int err = c->ops->recover(c->arg, disk, s);
+	int err = 0;
 
+	if (is_inspected(e, s)) {
+		e->stats->inspected++;
+		err = c->ops->inspect(c->arg, disk, s);
+	}
+	if (!err)
+		err = c->ops->recover(c->arg, disk, s);
 	if (!err && c->ops->check)
 		err = c->ops->check(c->arg, disk, s);
 	if (err && e->failed)
@@ -339,7 +353,8 @@ out:
 int explore_replay(const struct sim_history *h, const struct explore_config *config,
 	const char *name, struct explore_state *state, struct sim_pages *crash)
 {
-	struct explorer e = {.config = config};
+	struct explore_stats unused = {0};
+	struct explorer e = {.config = config, .stats = &unused};
 
 	return replay_level(&e, h, NULL, name, state, crash);
 }
@@ -353,10 +368,11 @@ void explore_print(const struct explore_stats *s, char *out, size_t size)
 {
 	snprintf(out, size,
 		"%" PRIu64 " positions; states: %" PRIu64 " generated, %" PRIu64
-		" distinct, %" PRIu64 " checked (cut once %" PRIu64 ", twice %" PRIu64
+		" distinct, %" PRIu64 " looked at before and %" PRIu64
+		" checked after recovery (cut once %" PRIu64 ", twice %" PRIu64
 		", three times %" PRIu64 "), %" PRIu64
 		" files; checked per second: %.0f, of CPU time %.0f",
-		s->positions, s->generated, s->distinct, s->checked, s->by_depth[0], s->by_depth[1],
-		s->by_depth[2], s->exported, per_second(s->checked, s->seconds),
+		s->positions, s->generated, s->distinct, s->inspected, s->checked, s->by_depth[0],
+		s->by_depth[1], s->by_depth[2], s->exported, per_second(s->checked, s->seconds),
 		per_second(s->checked, s->cpu_seconds));
 }

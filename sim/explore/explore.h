@@ -26,6 +26,8 @@ struct explore_state {
 
 /* Each returns 0, or a negative number with state->why filled in. */
 struct explore_ops {
+	/* Looks at the medium as the cut left it, and leaves it alone; may be NULL. */
+	int (*inspect)(void *arg, struct sim_disk *disk, struct explore_state *state);
 	/* Recovers the medium, looks at what it then shows, and leaves it clean. */
 	int (*recover)(void *arg, struct sim_disk *disk, struct explore_state *state);
 	/* Looks at the recovered medium; may be NULL. */
@@ -44,6 +46,7 @@ struct explore_config {
 	u64 base_hash;	   /* names the image before the history */
 	u64 budget;	   /* states of one cut to check, at most; 0 = all */
 	u64 deeper_every;  /* every so manieth state on average loses power in recovery; 0 = none */
+	u64 inspect_every; /* every so manieth state on average is inspected; 0 = none */
 	u64 deeper_budget; /* states to check then; 0 = 16 */
 	unsigned depth;	   /* cuts in all; 0 = EXPLORE_DEPTH_MAX */
 	struct sim_states_params states;
@@ -53,7 +56,7 @@ struct explore_config {
 };
 
 struct explore_stats {
-	u64 positions, generated, distinct, checked, exported;
+	u64 positions, generated, distinct, inspected, checked, exported;
 	u64 by_depth[EXPLORE_DEPTH_MAX]; /* of those checked */
 	double seconds, cpu_seconds;
 };

@@ -34,6 +34,7 @@ static bool explore_run(struct play *p, struct load_stats *stats, struct load_fa
 					    : p->run->explore_from,
 		.base_hash = 1,
 		.budget = c->states,
+		.inspect_every = c->inspect_every,
 		.deeper_every = p->run->base->lossy ? 0 : c->deeper_every,
 		.deeper_budget = 4,
 		.states = explore_fs_states(p->run->seed),

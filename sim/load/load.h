@@ -5,10 +5,11 @@
 #include "sim/load/world.h"
 
 struct load_config {
-	u64 seed;	  /* chooses the schedule and the crash states */
-	u64 states;	  /* crash states per run, about; 0 = all */
-	u64 deeper_every; /* of so many, one loses power again during recovery */
-	u64 export_every; /* of so many, one goes to a file in export_dir */
+	u64 seed;	   /* chooses the schedule and the crash states */
+	u64 states;	   /* crash states per run, about; 0 = all */
+	u64 deeper_every;  /* of so many, one loses power again during recovery */
+	u64 inspect_every; /* of so many, one is checked before it is recovered, too */
+	u64 export_every;  /* of so many, one goes to a file in export_dir */
 	const char *export_dir;
 	const char *state; /* only this crash state */
 	unsigned length;   /* of an ACE sequence */

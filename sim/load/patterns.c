@@ -102,6 +102,37 @@ static void cut(struct churner *c, unsigned times)
 	}
 }
 
+/* What is behind moves up and down. */
+static void shift(struct churner *c, unsigned times)
+{
+	for (unsigned k = 0; k < times / 2; k++)
+		step(c, (struct step){.type = below(c, 2) ? "collapse" : "insert",
+				.at = any_file(c),
+				.offset = below(c, 30) * (u64)c->ground->block_size,
+				.len = below(c, 3000)});
+}
+
+static void duplicate(struct churner *c, unsigned times)
+{
+	for (unsigned k = 0; k < times / 4; k++)
+		step(c, (struct step){.type = "copy",
+				.at = any_file(c),
+				.to = any_file(c),
+				.offset = below(c, 40 * c->ground->block_size),
+				.len = 1 + below(c, 20 * c->ground->block_size),
+				.flags = below(c, 2)});
+}
+
+static void submit(struct churner *c, unsigned times)
+{
+	for (unsigned k = 0; k < times / 4; k++)
+		step(c, (struct step){.type = "queue",
+				.at = any_file(c),
+				.offset = below(c, 40 * c->ground->block_size),
+				.len = 1 + below(c, 4 * c->ground->block_size),
+				.flags = below(c, 3) ? 0 : OP_DSYNC});
+}
+
 static void look(struct churner *c, unsigned times)
 {
 	for (unsigned k = 0; k < times; k++) {
@@ -145,5 +176,8 @@ const struct pattern patterns[] = {
 	{"look", look},
 	{"recycle", recycle},
 	{"tag", tag},
+	{"shift", shift},
+	{"duplicate", duplicate},
+	{"submit", submit},
 };
 const unsigned pattern_count = array_len(patterns);

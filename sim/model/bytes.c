@@ -128,34 +128,46 @@ static void before_add(struct choices *x, const struct place *p, unsigned count,
 	choices_add(x, &before);
 }
 
-/* Where the byte was before the shift, done up to the seam. */
-static void seam_add(struct choices *x, const struct place *p, unsigned shift, u64 seam)
+/* Up to the seam: first the range is emptied, from its end down, then the hole moves up. */
+static void collapse_add(struct choices *x, const struct place *p, unsigned shift, u64 seam)
 {
 	const struct change *g = &p->c->changes[shift];
 	u64 len = g->end - g->offset, at = p->at;
-	bool collapse = g->kind == CHANGE_COLLAPSE;
-	/* [from, hole) has moved left, or [hole + len, ...) right */
-	u64 hole = !collapse || seam == UINT64_MAX ? seam : seam - len;
+	bool emptying = seam < g->end;
+	u64 from = emptying ? seam : seam - len, end = emptying ? g->end : seam;
 
 	edge(x, at, g->offset);
-	edge(x, at, hole);
-	if (hole < UINT64_MAX - len)
-		edge(x, at, hole + len);
-	if (at < g->offset || (collapse ? at >= hole && at - hole >= len : at < hole))
-		before_add(x, p, shift, at);
-	else if (at >= hole && at - hole < len)
+	edge(x, at, from);
+	edge(x, at, end);
+	if (at >= from && at < end)
 		x->zero = true;
 	else
-		before_add(x, p, shift, collapse ? at + len : at - len);
+		before_add(x, p, shift, at < g->offset || at >= end || emptying ? at : at + len);
+}
+
+/* Down to the seam: the hole moves down to its place. */
+static void insert_add(struct choices *x, const struct place *p, unsigned shift, u64 seam)
+{
+	const struct change *g = &p->c->changes[shift];
+	u64 len = g->end - g->offset, at = p->at;
+
+	edge(x, at, seam);
+	edge(x, at, seam + len);
+	if (at >= seam && at - seam < len)
+		x->zero = true;
+	else
+		before_add(x, p, shift, at < seam ? at : at - len);
 }
 
 static void shift_add(struct choices *x, const struct place *p, unsigned shift)
 {
 	const struct change *g = &p->c->changes[shift];
-	u64 done = g->kind == CHANGE_COLLAPSE ? UINT64_MAX : g->offset;
 	enum shift_state state = shift_state(g, p->v);
 
-	seam_add(x, p, shift, state == SHIFT_PARTLY ? p->v->seam : done);
+	if (g->kind == CHANGE_COLLAPSE)
+		collapse_add(x, p, shift, state == SHIFT_PARTLY ? p->v->seam : UINT64_MAX);
+	else
+		insert_add(x, p, shift, state == SHIFT_PARTLY ? p->v->seam : g->offset);
 	if (state != SHIFT_ANY)
 		return;
 	before_add(x, p, shift, p->at);

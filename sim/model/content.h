@@ -64,8 +64,7 @@ struct content_view {
 	const struct passage *passage; /* crash: the tree that was found */
 	u32 safe_before;	     /* crash: what had ended by then is there for another reason */
 	const struct change *moving; /* crash: the shift under way, if any of it was done */
-	u64 seam;		     /* where those blocks end that a collapse has moved, or those
-					begin that an insert has; UINT64_MAX: behind the last */
+	u64 seam;		     /* where it stands: see bytes.c; UINT64_MAX: at the end */
 };
 
 struct change *content_add(struct content *c, struct change change);

@@ -190,14 +190,18 @@ void oracle_change(struct oracle *o, struct op *op, bool constant, u32 number)
 			.constant = constant});
 }
 
-/* What was not written of a short write never was to be. */
+/* What was not written of a short write never was to be; nothing at all does not even make it
+ * longer. */
 static void change_end(struct oracle *o, struct op *op)
 {
 	struct content *c = &o->content[op->node];
 
-	for (unsigned k = 0; k < c->change_count; k++)
-		if (c->changes[k].op == op && op->kind != OP_TRUNCATE && op->result >= 0)
-			c->changes[k].end = c->changes[k].offset + (u64)op->result;
+	for (unsigned k = 0; k < c->change_count; k++) {
+		struct change *g = &c->changes[k];
+
+		if (g->op == op && op->kind != OP_TRUNCATE && op->result >= 0)
+			g->end = op->result ? g->offset + (u64)op->result : 0;
+	}
 	content_pin(c, op);
 }
 
@@ -302,17 +306,15 @@ static bool view_legal(struct oracle *o, const struct found_file *f, const struc
 	       data_legal(o, v, f->node, f->path, 0, f->data, f->size);
 }
 
-/* A shift that a cut has interrupted may be done up to any block. */
+/* A shift that a cut has interrupted may be done up to any block (IO-108). */
 static bool shift_legal(struct oracle *o, const struct found_file *f, const struct content_view *v)
 {
 	struct content_view moved = *v;
-	u64 from;
 
 	moved.moving = content_moving(&o->content[f->node], v);
 	if (!moved.moving)
 		return false;
-	from = moved.moving->kind == CHANGE_COLLAPSE ? moved.moving->end : moved.moving->offset;
-	for (moved.seam = from; moved.seam <= f->size; moved.seam += SHIFT_UNIT)
+	for (moved.seam = moved.moving->offset; moved.seam <= f->size; moved.seam += SHIFT_UNIT)
 		if (view_legal(o, f, &moved))
 			return true;
 	moved.seam = UINT64_MAX;

@@ -27,7 +27,8 @@ struct fact {
 	u8 flags;  /* FACT_* */
 };
 
-/* The next mount deletes it: it owns its blocks, but its size and its names mean nothing any more.
+/* The next mount deletes it: it owns its blocks, which it loses bit by bit, but its size (0 from
+ * the start), text and names mean nothing any more.
  */
 static inline bool fact_is_deleted(const struct fact *f)
 {
