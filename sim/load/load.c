@@ -34,7 +34,8 @@ static bool explore_run(struct play *p, struct load_stats *stats, struct load_fa
 					    : p->run->explore_from,
 		.base_hash = 1,
 		.budget = c->states,
-		.inspect_every = c->inspect_every,
+		/* What could not be deleted for a failure is left to the next mount: no clean end. */
+		.inspect_every = p->world.with_faults ? 0 : c->inspect_every,
 		.deeper_every = p->run->base->lossy ? 0 : c->deeper_every,
 		.deeper_budget = 4,
 		.states = explore_fs_states(p->run->seed),

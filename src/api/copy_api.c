@@ -1,6 +1,7 @@
 /* Copying between files of one file system, holes as holes. */
 #include "api/api_priv.h"
 #include "base/err.h"
+#include "base/mutant.h"
 #include "os/mem.h"
 
 #include <fcntl.h>
@@ -29,7 +30,7 @@ static int copy_hole(struct copy *c, u64 bytes)
 	u64 size = inode_size(c->to->inode);
 	int err = 0;
 
-	if (c->to_pos < size)
+	if (c->to_pos < size && !MUTANT(COPY_SKIPS_HOLES))
 		err = uext4_fallocate(c->to, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, c->to_pos,
 			min_of(bytes, size - c->to_pos));
 	if (!err && c->to_pos + bytes > size)

@@ -95,7 +95,12 @@
 	X(DROPPED_SILENTLY, "IO-75", "an inode goes with data that found no memory to be written") \
 	X(DELAYED_ANYWAY, "IO-71", "nodelalloc is ignored")                                        \
 	X(NOT_THROTTLED, "IO-64", "writers dirty as much memory as they like")                     \
-	X(REPLACE_UNWRITTEN, "IO-85", "rename over a file does not write the new one first")
+	X(REPLACE_UNWRITTEN, "IO-85", "rename over a file does not write the new one first")       \
+	X(SHIFT_NOT_DURABLE, "IO-108", "a collapse or insert returns before it is committed")      \
+	X(SHIFT_KEEPS_CACHE, "IO-106", "pages of what moves stay where they were")                 \
+	X(SHIFT_KEEPS_STATUS, "IO-20", "the status cache remembers the old places")                \
+	X(COPY_SKIPS_HOLES, "law 1", "a copy leaves what is there where its source has a hole")    \
+	X(DELETED_JUDGED, "OR-7", "the checker asks for order in what the next mount deletes")
 
 #define MUTANT_ENUM(name, rule, what) MUTANT_##name,
 enum mutant { MUTANT_NONE, MUTANT_LIST(MUTANT_ENUM) MUTANT_COUNT };

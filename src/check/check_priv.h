@@ -5,6 +5,7 @@
 #ifndef CHECK_CHECK_PRIV_H
 #define CHECK_CHECK_PRIV_H
 
+#include "base/mutant.h"
 #include "check/check.h"
 #include "disk/group.h"
 #include "disk/inode.h"
@@ -32,7 +33,7 @@ struct fact {
  */
 static inline bool fact_is_deleted(const struct fact *f)
 {
-	return f->flags & FACT_ORPHAN && f->links == 0;
+	return f->flags & FACT_ORPHAN && f->links == 0 && !MUTANT(DELETED_JUDGED);
 }
 
 struct run {

@@ -8,6 +8,7 @@
 #include "fs/fallocate.h"
 
 #include "base/err.h"
+#include "base/mutant.h"
 #include "base/trace.h"
 
 /* Both sizes, in a handle that moving extents may have used up. */
@@ -28,7 +29,8 @@ static int quiet_begin(struct inode *i, u64 from)
 	if (err)
 		return err;
 	os_rwsem_lock(&i->invalidate_lock);
-	iofile_drop_range(&i->io, from, UINT64_MAX);
+	if (!MUTANT(SHIFT_KEEPS_CACHE))
+		iofile_drop_range(&i->io, from, UINT64_MAX);
 	return 0;
 }
 
@@ -44,7 +46,7 @@ static int handle_begin(struct inode *i, struct handle *h)
 		i->volume->journal, h, credits + FILE_GROW_CREDITS, map_remove_revokes(&i->map));
 
 	if (!err)
-		h->sync = true;
+		h->sync = !MUTANT(SHIFT_NOT_DURABLE);
 	return err;
 }
 

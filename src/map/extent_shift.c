@@ -5,6 +5,8 @@
  */
 #include "map/extent_tree.h"
 
+#include "base/mutant.h"
+
 u32 extent_shift_credits(const struct filemap *fm)
 {
 	return MAP_INODE_CREDITS + extent_room_credits(fm) +
@@ -52,7 +54,8 @@ static int step_begin(struct handle *h, struct filemap *fm, lblk_t from)
 		err = status_reserve(fm);
 		if (err)
 			break;
-		status_forget(fm, from, LBLK_END);
+		if (!MUTANT(SHIFT_KEEPS_STATUS))
+			status_forget(fm, from, LBLK_END);
 		err = filemap_ensure(h, fm, extent_shift_credits(fm), MAP_DEPTH_MAX, &restarted);
 	}
 	filemap_changed(fm);

@@ -23,7 +23,8 @@ struct toy {
 	struct sim_pages blank;
 	struct sim_disk *disk;
 	size_t acknowledged[ROUNDS + 1], begun[ROUNDS + 1]; /* positions */
-	unsigned recoveries;
+	unsigned recoveries, inspected, torn;
+	bool squeamish; /* about what is torn before it is recovered */
 };
 
 static void put(struct dev *dev, unsigned sector, unsigned value)
@@ -116,6 +117,20 @@ static int check_toy(void *arg, struct sim_disk *disk, struct explore_state *s)
 	return s->why[0] ? -EUCLEAN : 0;
 }
 
+/* The cut tore something exactly where recovery had to mend it. */
+static int inspect_toy(void *arg, struct sim_disk *disk, struct explore_state *s)
+{
+	struct toy *t = arg;
+	struct dev *dev = sim_disk_dev(disk);
+
+	t->inspected++;
+	t->torn += get(dev, LEFT) != get(dev, RIGHT);
+	dev_close(dev);
+	if (t->squeamish && t->torn)
+		snprintf(s->why, sizeof(s->why), "torn");
+	return s->why[0] ? -EUCLEAN : 0;
+}
+
 static u64 promise_toy(void *arg, size_t position)
 {
 	const struct toy *t = arg;
@@ -127,7 +142,7 @@ static u64 promise_toy(void *arg, size_t position)
 }
 
 static const struct explore_ops toy_ops = {
-	.recover = recover_toy, .check = check_toy, .promise = promise_toy};
+	.inspect = inspect_toy, .recover = recover_toy, .check = check_toy, .promise = promise_toy};
 
 static struct explore_config config_for(struct toy *t)
 {
@@ -168,6 +183,24 @@ static void sound_journal_passes(void **state)
 	assert_true(stats.by_depth[0] && stats.by_depth[1] && stats.by_depth[2]);
 	assert_int_equal(stats.by_depth[0] + stats.by_depth[1] + stats.by_depth[2], stats.checked);
 	assert_int_equal(t.recoveries, stats.checked);
+	end_toy(&t);
+}
+
+/* What the cut left is shown before recovery changes it; its failure has a name, too. */
+static void cut_is_inspected(void **state)
+{
+	struct toy t = {0};
+	struct explore_config config = config_for(&t);
+	struct explore_stats stats = {0};
+
+	config.inspect_every = 1;
+	assert_int_equal(explore_toy(&t, (struct sim_disk_params){0}, &config, &stats), 0);
+	assert_int_equal(stats.inspected, stats.checked);
+	assert_int_equal(t.inspected, stats.checked);
+	assert_true(t.torn > 0);
+	end_toy(&t);
+	t = (struct toy){.squeamish = true};
+	assert_int_equal(explore_toy(&t, (struct sim_disk_params){0}, &config, &stats), -EUCLEAN);
 	end_toy(&t);
 }
 
@@ -302,6 +335,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sound_journal_passes),
+		cmocka_unit_test(cut_is_inspected),
 		cmocka_unit_test(lying_disk_is_caught),
 		cmocka_unit_test(missing_flush_is_caught),
 		cmocka_unit_test(second_cut_is_needed),

@@ -1,11 +1,13 @@
 /* The oracle alone: what it lets pass, and that it stops what is wrong. */
 #include "sim/model/oracle.h"
+#include "sim/model/walk.h"
 
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/falloc.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
@@ -217,6 +219,126 @@ static void test_truncation(void **state)
 	oracle_destroy(o);
 }
 
+static struct op *shift_begin(struct oracle *o, u16 node, u32 mode, u64 offset, u64 len)
+{
+	struct op call = {.kind = OP_FALLOCATE, .node = node, .offset = offset, .len = len};
+	struct op *op;
+
+	call.flags = mode;
+	op = begin(o, 0, call, NULL);
+	oracle_change(o, op, false, 0);
+	return op;
+}
+
+static bool found(struct oracle *o, u64 cut, u16 node, const u8 *data, u64 size)
+{
+	struct found_file f = {.node = node, .read = true, .size = size, .data = data};
+
+	return oracle_file_legal(o, &f, &(struct content_view){.crash = true, .cut = cut});
+}
+
+/* IO-106, IO-108: what is behind moves up; a cut leaves it done up to a block, and durable at last.
+ */
+static void test_IO_108_collapse(void **state)
+{
+	struct oracle *o = fresh();
+	u16 node = create(o, "a");
+	struct op *op;
+	u8 old[4096], done[4096], part[4096];
+	u64 during;
+
+	content_fill(7, 0, false, old, 4096);
+	memcpy(done, old, 1024);
+	memcpy(done + 1024, old + 2048, 2048);
+	memset(done + 3072, 1, 1024);
+	write_some(o, node, 0, 4096, 7);
+	end(o, begin(o, 0, (struct op){.kind = OP_FSYNC, .node = node}, NULL), 0);
+	op = shift_begin(o, node, FALLOC_FL_COLLAPSE_RANGE, 1024, 1024);
+	during = now;
+	end(o, op, 0);
+	assert_true(found(o, during, node, old, 4096));
+	assert_true(found(o, during, node, done, 3072));
+	assert_false(found(o, during, node, done, 4096)); /* bytes of nowhere at the end */
+	memcpy(part, old, 4096);
+	memset(part + 1024, 0, 1024);
+	assert_true(found(o, during, node, part, 4096)); /* emptied */
+	memcpy(part + 1024, old + 2048, 1024);
+	memset(part + 2048, 0, 1024);
+	assert_true(found(o, during, node, part, 4096)); /* one block has moved */
+	memcpy(part + 2048, old + 2048, 1024);
+	assert_false(found(o, during, node, part, 4096)); /* and is still there as well */
+	assert_true(found(o, now, node, done, 3072));
+	assert_false(found(o, now, node, old, 4096));
+	write_some(o, node, 1024, 100, 8);
+	assert_true(found(o, now, node, done, 3072));
+	content_fill(8, 1024, false, done + 1024, 100);
+	assert_true(found(o, now, node, done, 3072));
+	assert_false(found(o, during, node, done, 3072));
+	oracle_destroy(o);
+}
+
+static void test_IO_108_insert(void **state)
+{
+	struct oracle *o = fresh();
+	u16 node = create(o, "a");
+	u8 old[4096] = {0}, done[4096] = {0}, part[4096] = {0};
+	struct op *op;
+	u64 during;
+
+	content_fill(7, 0, false, old, 3072);
+	memcpy(done, old, 1024);
+	memcpy(done + 2048, old + 1024, 2048);
+	write_some(o, node, 0, 3072, 7);
+	end(o, begin(o, 0, (struct op){.kind = OP_FSYNC, .node = node}, NULL), 0);
+	op = shift_begin(o, node, FALLOC_FL_INSERT_RANGE, 1024, 1024);
+	during = now;
+	end(o, op, 0);
+	assert_true(found(o, during, node, old, 3072));
+	assert_true(found(o, during, node, old, 4096)); /* the size comes first */
+	assert_true(found(o, during, node, done, 4096));
+	assert_false(found(o, during, node, done, 3072));
+	memcpy(part, old, 2048);
+	memcpy(part + 3072, old + 2048, 1024);
+	assert_true(found(o, during, node, part, 4096)); /* the last block has moved */
+	assert_false(found(o, now, node, part, 4096));
+	assert_true(found(o, now, node, done, 4096));
+	oracle_destroy(o);
+}
+
+/* A copy has what its source had while it ran, at whatever place that is now. */
+static void test_copy(void **state)
+{
+	struct oracle *o = fresh();
+	u16 from = create(o, "a"), to = create(o, "b");
+	struct op call = {.kind = OP_COPY, .node = to, .from = from, .offset = 50, .len = 100};
+	struct content_view v = {0};
+	struct op *op;
+	u8 first[100], second[100], copied[150] = {0};
+
+	content_fill(7, 0, false, first, 100);
+	content_fill(8, 0, false, second, 100);
+	write_some(o, from, 0, 100, 7);
+	op = begin(o, 1, call, NULL);
+	oracle_change(o, op, false, 0);
+	write_some(o, from, 0, 50, 8);
+	end(o, op, 100);
+	write_some(o, from, 0, 100, 9);
+	v.begin = o->time + 1;
+	memcpy(copied + 50, first, 100);
+	assert_true(legal(o, &v, to, copied, 150));
+	memcpy(copied + 60, second + 10, 40);
+	assert_true(legal(o, &v, to, copied, 150));
+	memcpy(copied + 60, second + 10, 50); /* the second write ended at 50 */
+	assert_false(legal(o, &v, to, copied, 150));
+	content_fill(9, 0, false, copied + 50, 100); /* later than the copy */
+	assert_false(legal(o, &v, to, copied, 150));
+	memcpy(copied + 50, first, 100);
+	end(o, shift_begin(o, from, FALLOC_FL_COLLAPSE_RANGE, 0, 10), 0);
+	v.begin = o->time + 1;
+	assert_true(legal(o, &v, to, copied, 150));
+	oracle_destroy(o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +348,9 @@ int main(void)
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_live_bytes),
 		cmocka_unit_test(test_truncation),
+		cmocka_unit_test(test_IO_108_collapse),
+		cmocka_unit_test(test_IO_108_insert),
+		cmocka_unit_test(test_copy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -110,6 +110,23 @@ static void test_orphan_dir(void **state)
 	world_remove(&w);
 }
 
+/* OR-7: ... and one of a symbolic link that has lost its block. */
+static void test_orphan_link(void **state)
+{
+	char command[300];
+
+	world_make(&w, "-t ext4 -b 1024 -O ^orphan_file,^has_journal", "4M");
+	snprintf(command, sizeof(command),
+		"symlink /gone %0100d\nsif /gone links_count 0\nsif /gone size 0\n"
+		"ssv last_orphan 21\nssv state 0\nunlink /gone\n",
+		0);
+	image_debugfs(&w.im, command);
+	assert_int_equal(world_check(&w, NULL), 0);
+	if (w.result.problems || w.result.orphans != 1)
+		fail_msg("a half deleted link: %s", w.said);
+	world_remove(&w);
+}
+
 /* --- backups --- */
 
 static void test_backup(void **state)
@@ -217,6 +234,7 @@ int main(void)
 		cmocka_unit_test(test_replay),
 		cmocka_unit_test(test_orphan),
 		cmocka_unit_test(test_orphan_dir),
+		cmocka_unit_test(test_orphan_link),
 		cmocka_unit_test(test_backup),
 		cmocka_unit_test(test_not_ext4),
 		cmocka_unit_test(test_memory_bound),
