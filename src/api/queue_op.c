@@ -45,13 +45,20 @@ static void work_run(struct os_work *w)
 static void work_end(struct os_work *w)
 {
 	struct queue_op *op = container_of(w, struct queue_op, work);
+	s64 result;
 
 	if (MUTANT(COMPLETE_BEFORE_END)) {
 		queue_op_done(op, (s64)op->direct.d.done);
 		(void)file_direct_end(&op->direct);
 		return;
 	}
-	worked(op, file_direct_end(&op->direct));
+	result = file_direct_end(&op->direct);
+	if (!op->direct.spoiled) {
+		worked(op, result);
+		return;
+	}
+	os_work_init(&op->work, work_run); /* IO-15: once more, by the call that may wait */
+	os_work_queue(op->queue->works, &op->work);
 }
 
 static void work(struct queue_op *op, struct os_workqueue *wq, void (*fn)(struct os_work *))

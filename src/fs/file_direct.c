@@ -66,7 +66,7 @@ ssize_t file_direct_read_start(struct file_direct *f, struct direct_batch *b)
 	f->d.ops = &file_direct_read_ops;
 	f->d.request = f->nowait ? IOMAP_NOWAIT : 0;
 	f->d.dev_flags = 0;
-	f->sync_after = false;
+	f->sync_after = f->spoiled = false;
 	f->times = 0;
 	if (!lock_shared(f))
 		return -EAGAIN;
@@ -273,8 +273,11 @@ static int write_args(struct file_direct *f)
  */
 static int write_begin(struct file_direct *f, struct direct_batch *b, bool *in_flight)
 {
-	int err = write_lock(f);
+	int err;
 
+	f->spoiled = false;
+	f->zeroings = map_zeroings(&f->inode->map);
+	err = write_lock(f);
 	if (err)
 		return err;
 	err = write_prepare(f);
@@ -424,6 +427,9 @@ static ssize_t write_directly(struct file_direct *f)
 		if (n)
 			return n;
 		n = write_wait(f, &s);
+		if (f->spoiled) /* what was unwritten has a written place now: once more is enough
+				 */
+			continue;
 		if (n != -EAGAIN || f->nowait || f->force_exclusive)
 			return n < 0 || (u64)n == f->d.len ? n : write_short(f, (u64)n);
 		f->force_exclusive = true;

@@ -28,6 +28,9 @@ struct file_direct {
 	bool unaligned;
 	bool force_exclusive;
 	bool sync_after;
+	u32 zeroings; /* of the map, before the lookups (IO-15) */
+	bool spoiled; /* ended with -EAGAIN: the data may have been zeroed, and is to be written
+			 again */
 	u32 times; /* INODE_*TIME set at the start of what is in flight, to be stored at its end */
 	struct mapping ahead; /* what the lock decision saw; len 0 = nothing */
 };

@@ -164,6 +164,10 @@ static int write_done(struct direct_io *d, u64 bytes, int err)
 		return err;
 	if (d->seen & DIRECT_UNWRITTEN)
 		err = convert(&h, i, d->pos, end);
+	/* IO-15: another's conversion, without room, may have zeroed what was just written. */
+	f->spoiled = !err && map_zeroings(&i->map) != f->zeroings;
+	if (f->spoiled)
+		err = -EAGAIN;
 	if (!err && f->extends)
 		err = publish_sizes(&h, i, end);
 	return handle_end(&h, err);
@@ -185,19 +189,14 @@ int file_direct_extend_begin(struct file_direct *f)
 	return handle_end(&h, orphan_add(&h, f->inode));
 }
 
+/* Should it stay, the next truncation takes it, at the latest when the inode leaves the cache. */
 static void record_remove(struct inode *i)
 {
 	struct handle h;
-	int err = i->f.links == 0 ? 0
-				  : handle_start(i->volume->journal, &h,
-					    ORPHAN_CREDITS + INODE_DIRTY_CREDITS, 0);
 
-	if (i->f.links == 0)
-		return;
-	if (!err)
-		err = handle_end(&h, orphan_remove(&h, i));
-	if (err)
-		orphan_forget(i);
+	if (i->f.links > 0 &&
+		!handle_start(i->volume->journal, &h, ORPHAN_CREDITS + INODE_DIRTY_CREDITS, 0))
+		(void)handle_end(&h, orphan_remove(&h, i));
 }
 
 void file_direct_extend_end(struct file_direct *f, ssize_t n)

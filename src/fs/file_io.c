@@ -63,6 +63,8 @@ const struct iofile_ops file_io_ops = {
 	.writeback_close = file_writeback_close,
 	.writeback_retry = file_writeback_retry,
 	.written = file_written,
+	.first_write_failed = file_first_write_failed,
+	.writeback_spoiled = file_writeback_spoiled,
 };
 
 static u64 iov_bytes(const struct iovec *iov, unsigned count)

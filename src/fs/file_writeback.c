@@ -27,6 +27,7 @@ int file_writeback_open(struct iofile *io, struct iomap_writeback *wb)
 	struct volume *v = i->volume;
 	int err = volume_check(v); /* IO-62: after a shutdown no data goes out */
 
+	wb->seen = map_zeroings(&i->map);
 	if (err || !i->map.extents || (!wb->needed && !atomic_load_acq(&i->map.delayed)))
 		return err;
 	err = handle_start(v->journal, round_handle(wb), map_create_credits(&i->map, 1), 0);
@@ -46,6 +47,41 @@ int file_writeback_close(struct iofile *io, struct iomap_writeback *wb)
 bool file_writeback_retry(struct iofile *io, int err, unsigned *attempts)
 {
 	return err == -EAGAIN || (err == -ENOSPC && space_retry(inode_of_io(io)->volume, attempts));
+}
+
+static int zero_mapped(struct inode *i, lblk_t lblk, u32 len)
+{
+	u32 bs = i->volume->sb.block_size;
+	struct mapping m;
+	int err = 0;
+
+	for (; len && !err; lblk += m.len, len -= m.len) {
+		err = map_lookup(&i->map, lblk, len, &m);
+		if (!err && m.state == MAP_WRITTEN)
+			err = dev_write_zeroes(i->volume->dev, m.pblk * bs, (u64)m.len * bs, 0);
+	}
+	return err;
+}
+
+/* Of indirect files. If zeros can't be written either, no commit may show the blocks. */
+void file_first_write_failed(struct iofile *io, u64 pos, u64 len)
+{
+	struct inode *i = inode_of_io(io);
+	u32 bs = i->volume->sb.block_size;
+	int err = zero_mapped(i, (lblk_t)(pos / bs), (u32)div_up(len, bs));
+
+	if (!err)
+		return;
+	log_msg(&i->volume->log, LOG_ERROR,
+		"inode %u: new blocks at %llu could not be written (%d), nor hidden; run e2fsck",
+		i->ino, (unsigned long long)pos, err);
+	journal_abort(i->volume->journal, err);
+}
+
+/* IO-15: a conversion, one of this round or another's, zeroed what lay around it. */
+bool file_writeback_spoiled(struct iofile *io, const struct iomap_writeback *wb)
+{
+	return wb->seen != map_zeroings(&inode_of_io(io)->map);
 }
 
 /* IO-14: space was promised; what the tree needs beside comes from the reserve. */

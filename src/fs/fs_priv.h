@@ -80,6 +80,8 @@ extern const struct iomap_ops file_writeback_ops;
 int file_writeback_open(struct iofile *io, struct iomap_writeback *wb);
 int file_writeback_close(struct iofile *io, struct iomap_writeback *wb);
 bool file_writeback_retry(struct iofile *io, int err, unsigned *attempts);
+void file_first_write_failed(struct iofile *io, u64 pos, u64 len);
+bool file_writeback_spoiled(struct iofile *io, const struct iomap_writeback *wb);
 int file_written(struct iofile *io, u64 pos, u64 len, int err);
 
 /* file_io.c: brings data to the device before the file takes another one's name (DR-19). */

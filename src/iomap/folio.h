@@ -42,6 +42,7 @@ struct folio {
 	u32 refs;		  /* atomic; grows from the tree only under tree_lock */
 	u8 *data;
 	u64 uptodate, dirty;  /* per block; lock */
+	u64 fresh;	      /* allocated, its place on the device never written; lock */
 	u32 flags;	      /* lock */
 	int io_error;	      /* atomic: of its parts in flight */
 	bool referenced;      /* relaxed: used since the LRU looked */

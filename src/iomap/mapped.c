@@ -11,7 +11,7 @@
  * Puts the written blocks of mask into the batch; returns them. *clean: those of them that owe
  * nothing else. The rest (say, a size on disk that lies behind) stays dirty for a full writer.
  */
-static u64 add_mapped(struct io_writer *w, struct folio *f, u64 mask, u64 *clean, int *err)
+u64 io_writer_add_mapped(struct io_writer *w, struct folio *f, u64 mask, u64 *clean, int *err)
 {
 	u32 bs = f->cache->p.block_size;
 	struct iomap m = {0};
@@ -45,8 +45,8 @@ static int claim_mapped(struct io_writer *w, struct folio *f, u64 start, u64 end
 	u64 added, clean;
 	int err = 0;
 
-	added = add_mapped(w, f, folio_clip_to_end(f, f->dirty & folio_mask_touched(f, start, end)),
-		&clean, &err);
+	added = io_writer_add_mapped(w, f,
+		folio_clip_to_end(f, f->dirty & folio_mask_touched(f, start, end)), &clean, &err);
 	if (added) {
 		io_writer_claim(w, f, added);
 		w->claimed[w->count - 1].todo = 0;
@@ -58,6 +58,7 @@ static int claim_mapped(struct io_writer *w, struct folio *f, u64 start, u64 end
 static void finish(struct io_writer *w)
 {
 	io_batch_finish(w->batch);
+	io_writer_hide_failed(w);
 	for (unsigned k = 0; k < w->count; k++) {
 		int err = atomic_load_relaxed(&w->claimed[k].folio->io_error);
 

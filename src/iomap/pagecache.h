@@ -54,6 +54,7 @@ void page_cache_stats(struct page_cache *pc, struct page_cache_stats *out);
 /* What one round of writeback keeps open for the file system. */
 struct iomap_writeback {
 	bool open, needed; /* the file system's: something is open, must be */
+	u32 seen;	   /* the file system's: for writeback_spoiled */
 	u64 room[16];	   /* for what it opens */
 };
 
@@ -92,6 +93,16 @@ struct iofile_ops {
 	 * start handles. Returns the error that is to be told at fsync.
 	 */
 	int (*written)(struct iofile *io, u64 pos, u64 len, int err);
+	/*
+	 * Blocks that were mapped for their first data did not get it: what the device holds there
+	 * must not be seen. The commit may be the caller: no handle, no wait for one.
+	 */
+	void (*first_write_failed)(struct iofile *io, u64 pos, u64 len);
+	/*
+	 * After that: may what was written since writeback_open have been overwritten on the
+	 * device? Then it is written again where it is mapped now.
+	 */
+	bool (*writeback_spoiled)(struct iofile *io, const struct iomap_writeback *wb);
 };
 
 struct folio_node;

@@ -16,6 +16,7 @@ static void forget_part(struct folio *f, u64 start, u64 end)
 		memset(f->data + (from - f->pos), 0, to - from);
 	}
 	f->uptodate &= ~inside;
+	f->fresh &= ~inside;
 	folio_set_clean(f, inside);
 }
 

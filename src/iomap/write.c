@@ -162,6 +162,12 @@ static void source_copy(struct source *s, u8 *dst, size_t len)
 	}
 }
 
+/* Readable from the device, which holds anything there. */
+static bool is_fresh(const struct iomap *m)
+{
+	return m->flags & IOMAP_NEW && m->type == IOMAP_MAPPED;
+}
+
 static int write_part(struct iofile *io, struct chunk *c, u64 pos, u64 end, const struct iomap *m,
 	struct source *s, u64 *done)
 {
@@ -179,6 +185,7 @@ static int write_part(struct iofile *io, struct chunk *c, u64 pos, u64 end, cons
 		mask = folio_mask_touched(f, pos, end);
 		source_copy(s, f->data + (pos - f->pos), end - pos);
 		f->uptodate |= mask;
+		f->fresh |= is_fresh(m) ? mask : 0;
 		folio_set_dirty(f, mask);
 		if (io->ops->grow)
 			io->ops->grow(io, end);
@@ -200,6 +207,7 @@ static void zero_unreached(struct iofile *io, struct chunk *c, u64 pos, u64 end)
 		mask = folio_mask_touched(f, pos, min_of(end, f->pos + f->size));
 		zero_around(f, mask & ~f->uptodate, end, end);
 		f->uptodate |= mask;
+		f->fresh |= mask;
 		folio_set_dirty(f, mask);
 		pos = f->pos + f->size;
 		os_mutex_unlock(&f->lock);
@@ -225,7 +233,7 @@ static s64 write_mapped(struct iofile *io, struct chunk *c, u64 pos, u64 len, st
 		err = write_part(io, c, pos + done, pos + len, &m, s, &n);
 		done += n;
 	}
-	if (err && m.flags & IOMAP_NEW && m.type == IOMAP_MAPPED && !MUTANT(SHORT_COPY_STALE))
+	if (err && is_fresh(&m) && !MUTANT(SHORT_COPY_STALE))
 		zero_unreached(io, c, pos + done, pos + len);
 	end_err = ops->end ? ops->end(io, pos, len, done ? (s64)done : err, IOMAP_WRITE, &m) : 0;
 	atomic_store_rel(&io->writing_end, 0);

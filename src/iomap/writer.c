@@ -207,6 +207,36 @@ static void span_add(struct io_writer *w, struct span *s, const struct folio *f,
 	}
 }
 
+static void hide_failed(struct folio *f, u64 mask)
+{
+	const struct iofile_ops *ops = f->io->ops;
+	u32 bs = f->cache->p.block_size;
+
+	for (u64 run; mask; mask &= ~run) {
+		run = mask_first_run(mask);
+		ops->first_write_failed(f->io, f->pos + (u64)__builtin_ctzll(run) * bs,
+			(u64)__builtin_popcountll(run) * bs);
+	}
+}
+
+/* Law 1: what an unwritten block does by itself. Writers wait for WRITEBACK: fresh stands still. */
+void io_writer_hide_failed(struct io_writer *w)
+{
+	if (!w->io->ops->first_write_failed)
+		return;
+	for (unsigned k = 0; k < w->count; k++) {
+		struct claimed *c = &w->claimed[k];
+		u64 mask = c->mask & ~c->todo & ~c->lost;
+
+		folio_lock(c->folio);
+		mask &= c->folio->fresh;
+		c->folio->fresh &= ~mask;
+		os_mutex_unlock(&c->folio->lock);
+		if (atomic_load_relaxed(&c->folio->io_error))
+			hide_failed(c->folio, mask);
+	}
+}
+
 /* The device is done with them, the file system is not: a commit need not wait any longer. */
 static void clear_submitted(struct io_writer *w)
 {
@@ -235,6 +265,40 @@ static void tell_outcome(struct io_writer *w, int close_err)
 	for (unsigned k = 0; k < w->count; k++)
 		span_add(w, &s, w->claimed[k].folio, w->claimed[k].lost, w->give_up);
 	span_tell(w, &s);
+}
+
+/* Once more to where it is mapped by now, for what an error has not settled already. */
+static int write_again(struct io_writer *w)
+{
+	int err = io_batch_start(w->batch, DEV_WRITE, io_writer_part_done);
+	u64 clean;
+
+	if (err)
+		return err;
+	for (unsigned k = 0; k < w->count && !err; k++) {
+		struct claimed *c = &w->claimed[k];
+		u64 mask = c->mask & ~c->todo & ~c->lost;
+
+		if (mask && !atomic_load_relaxed(&c->folio->io_error))
+			(void)io_writer_add_mapped(w, c->folio, mask, &clean, &err);
+	}
+	io_batch_finish(w->batch);
+	for (unsigned k = 0; k < w->count && !err; k++)
+		err = atomic_load_relaxed(&w->claimed[k].folio->io_error);
+	return err;
+}
+
+static void repair_spoiled(struct io_writer *w)
+{
+	const struct iofile_ops *ops = w->io->ops;
+	int err;
+
+	if (!ops->writeback_spoiled || !ops->writeback_spoiled(w->io, &w->wb))
+		return;
+	TRACE("write_again", w->count, 0);
+	err = write_again(w);
+	if (err && !w->err)
+		w->err = io_writer_error(err);
 }
 
 /* Blocks that got no place are dirty again, or forgotten: a hole reads as zeros (IO-75). */
@@ -287,9 +351,11 @@ static int round_run(struct io_writer *w, u64 *pos, u64 end)
 		close_err = ops->writeback_close(w->io, &w->wb);
 	TRACE("write_round", *pos, w->count);
 	io_batch_finish(w->batch);
+	io_writer_hide_failed(w);
 	if (ops->written)
 		clear_submitted(w);
 	tell_outcome(w, close_err);
+	repair_spoiled(w);
 	if (w->err && !before)
 		iofile_error_set(w->io, w->err);
 	io_writer_release(w);

@@ -43,9 +43,11 @@ static inline int io_writer_error(int err)
 }
 
 /* Parts of both. */
+u64 io_writer_add_mapped(struct io_writer *w, struct folio *f, u64 mask, u64 *clean, int *err);
 bool io_writer_full(const struct io_writer *w);
 void io_writer_claim(struct io_writer *w, struct folio *f, u64 mask); /* folio lock held */
 void io_writer_part_done(struct folio *f, u64 mask, int err);
+void io_writer_hide_failed(struct io_writer *w); /* before a commit can take it for written */
 void io_writer_release(struct io_writer *w);
 
 /* writeback.c. What lies behind the end of file becomes zero; blocks wholly behind it drop out

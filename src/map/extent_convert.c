@@ -96,6 +96,7 @@ static int convert_by_zeroing(struct handle *h, struct filemap *fm, struct conve
 	if (s.count == 2 &&
 		node_count(extent_leaf(&path)->node) >= node_max(extent_leaf(&path)->node))
 		err = why;
+	atomic_add(&fm->zeroings, 1);
 	if (!err)
 		err = zero_range(fm, &c->e, c->e.lblk, c->from);
 	if (!err)

@@ -20,6 +20,7 @@
 
 #include "journal/volume.h"
 #include "map/status_cache.h"
+#include "os/atomic.h"
 #include "space/space.h"
 
 enum map_state { MAP_HOLE, MAP_DELAYED, MAP_UNWRITTEN, MAP_WRITTEN };
@@ -61,6 +62,7 @@ struct filemap {
 	u32 alloc_flags;      /* SPACE_ROOT etc. of the latest writer; relaxed atomic */
 	u64 cookie;	      /* atomic; changes under fm->lock */
 	u64 delayed;	      /* delayed blocks; atomic, changes under fm->lock */
+	u32 zeroings; /* conversions that zeroed around them; atomic, changes under fm->lock */
 	struct status_cache status;
 	struct prealloc pa;
 	lblk_t last_lblk; /* where the last allocation ended; lock: fm->lock */
@@ -110,6 +112,15 @@ u32 map_create_credits(const struct filemap *fm, u32 len);
  */
 int map_convert_written(struct handle *h, struct filemap *fm, lblk_t lblk, u32 len);
 u32 map_convert_credits(const struct filemap *fm, u32 len);
+/*
+ * Grows with each such zeroing. It knows nothing of data that others brought, or are bringing, into
+ * the same extent and have not converted yet: whoever finds, after its own conversion, another
+ * number than before its lookup writes its data again, where it is mapped by then.
+ */
+static inline u32 map_zeroings(const struct filemap *fm)
+{
+	return atomic_load_acq(&fm->zeroings);
+}
 /*
  * written/unwritten/hole -> unwritten, allocating holes (zero range, IO-105). Restarts likewise.
  * If a split finds no space, the blocks stay written and are zeroed. Credits: map_create_credits.

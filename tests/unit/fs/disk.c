@@ -21,6 +21,8 @@ static int on_write(void *arg, uint64_t offset, const void *buf, size_t len)
 
 	if (atomic_load_acq(&k->fail_marked) && *(const u8 *)buf == MARKED)
 		return -EIO;
+	if (atomic_load_acq(&k->fail_zeros) && *(const u8 *)buf == 0)
+		return -EIO;
 	if (cut && nr > cut)
 		return 0;
 	os_mutex_lock(&k->lock);
@@ -108,7 +110,7 @@ void disk_power_cut(struct disk_test *d)
 	d->t.expect_errors = expected;
 	free(d->disk.bytes);
 	d->disk.bytes = now;
-	d->disk.fail_marked = false;
+	d->disk.fail_marked = d->disk.fail_zeros = false;
 	d->disk.writes = d->disk.cut_after = 0;
 	disk_up(d);
 }

@@ -17,6 +17,7 @@ struct disk {
 	u8 *bytes;
 	u64 size;
 	bool fail_marked; /* atomic */
+	bool fail_zeros;  /* atomic: so do writes that begin with a zero */
 	u64 writes;	  /* atomic: so far */
 	u64 cut_after;	  /* atomic: later writes are lost; 0 = none */
 };

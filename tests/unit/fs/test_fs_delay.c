@@ -97,6 +97,44 @@ static void test_IO_74_failed_first_write_shows_zeros(void **state)
 	failed_first_write("-b 1024 -O ^has_journal", false);
 }
 
+/* Blocks of indirect files are readable at once; what the device held there must not be seen. */
+static void failed_indirect(const char *mke2fs_options, bool in_commit, bool zeros_fail)
+{
+	struct disk_test d = {.options = {0}};
+	struct uext4_file *file;
+
+	disk_make(&d, BYTES, mke2fs_options);
+	disk_up(&d);
+	d.t.expect_errors = true;
+	file = disk_open(&d, "file", O_RDWR);
+	disk_write(file, 0, 8192, 1);
+	assert_int_equal(uext4_fsync(file), 0);
+	disk_write(file, 0, 20000, MARKED);
+	atomic_store_rel(&d.disk.fail_marked, true);
+	atomic_store_rel(&d.disk.fail_zeros, zeros_fail);
+	if (in_commit)
+		(void)journal_commit_all(d.t.v->journal, NULL);
+	assert_int_equal(uext4_fsync(file), -EIO);
+	uext4_file_close(file);
+	disk_power_cut(&d);
+	d.t.expect_errors = true;
+	file = disk_open(&d, "file", O_RDWR);
+	disk_expect(file, 0, 8192, 1); /* its first data was there before */
+	disk_expect(file, 8192, disk_stat(file).size - 8192, 0);
+	uext4_file_close(file);
+	disk_end(&d);
+}
+
+static void test_IO_76_failed_first_write_of_indirect_files(void **state)
+{
+	failed_indirect("-b 4096 -O ^extent,^64bit", false, false);
+	failed_indirect("-b 4096 -O ^extent,^64bit", true, false);
+	failed_indirect("-b 1024 -O ^extent,^64bit", true, false);
+	failed_indirect("-b 1024 -O ^extent,^64bit,^has_journal", false, false);
+	failed_indirect("-b 4096 -O ^extent,^64bit", false, true);
+	failed_indirect("-b 4096 -O ^extent,^64bit", true, true);
+}
+
 /* IO-23: promised exactly once, given back exactly once. */
 static void test_IO_23_claims(void **state)
 {
@@ -341,6 +379,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_IO_25_disk_size_follows_data),
 		cmocka_unit_test(test_IO_74_failed_first_write_shows_zeros),
+		cmocka_unit_test(test_IO_76_failed_first_write_of_indirect_files),
 		cmocka_unit_test(test_IO_23_claims),
 		cmocka_unit_test(test_IO_71_no_space),
 		cmocka_unit_test(test_IO_79_garbage_behind_the_end),
