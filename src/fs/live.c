@@ -122,6 +122,7 @@ out_journal:
 	journal_stop(v->journal);
 out_orphans:
 	orphans_destroy(v);
+	icache_shrink(v, 0); /* what knows of records */
 	return err;
 }
 

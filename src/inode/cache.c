@@ -322,20 +322,49 @@ static void write_last(struct inode *i)
 		"inode %u: data could not be written (%d) and is lost with the cache", i->ino, err);
 }
 
-/* Outside all locks: deletes or just drops, then lets those who wait for the number go on. */
-static void retire(struct icache_shard *s, struct inode *i)
+static void unused_add_locked(struct icache_shard *s, struct inode *i)
 {
+	list_add_tail(&s->unused, &i->lru);
+	s->unused_count++;
+}
+
+/*
+ * What a failed truncation left to do is known in memory only: read anew, the file would show its
+ * old blocks when it grows, and get a second record (OR-2).
+ */
+static void keep(struct icache_shard *s, struct inode *i)
+{
+	os_mutex_lock(&s->lock);
+	atomic_and(&i->state, ~(u32)INODE_FREEING);
+	unused_add_locked(s, i);
+	os_cond_broadcast(&s->change);
+	os_mutex_unlock(&s->lock);
+}
+
+/*
+ * Outside all locks: deletes or just drops, then lets those who wait for the number go on. False:
+ * it had to be kept.
+ */
+static bool retire(struct icache_shard *s, struct inode *i)
+{
+	struct volume *v = i->volume;
+
 	if (i->f.links == 0 && !inode_state(i, INODE_BAD))
 		inode_delete(i);
 	else
 		write_last(i);
-	orphan_forget(i); /* a record that a failed truncate left behind stays on disk only */
+	if (inode_still_untruncated(i)) {
+		keep(s, i);
+		return false;
+	}
 	inode_teardown(i);
 	os_mutex_lock(&s->lock);
 	leave_locked(s, i);
 	os_mutex_unlock(&s->lock);
-	xattr_drain(i->volume);
-	inode_free_memory(i);
+	xattr_drain(v);
+	if (!orphan_bury(i))
+		inode_free_memory(i);
+	return true;
 }
 
 /* The oldest unused inode that costs no I/O to drop; with force any. */
@@ -387,14 +416,14 @@ void inode_put(struct inode *i)
 			atomic_or(&i->state, INODE_FREEING);
 			out = i;
 		} else {
-			list_add_tail(&s->unused, &i->lru);
-			if (++s->unused_count > i->volume->inodes->unused_max)
+			unused_add_locked(s, i);
+			if (s->unused_count > i->volume->inodes->unused_max)
 				out = victim_locked(s, false);
 		}
 	}
 	os_mutex_unlock(&s->lock);
 	if (out)
-		retire(s, out);
+		(void)retire(s, out);
 }
 
 static u32 shrink_shard(struct icache_shard *s, u32 keep)
@@ -405,7 +434,7 @@ static u32 shrink_shard(struct icache_shard *s, u32 keep)
 	os_mutex_lock(&s->lock);
 	while (s->unused_count > keep && (i = victim_locked(s, true)) != NULL) {
 		os_mutex_unlock(&s->lock);
-		retire(s, i);
+		keep += !retire(s, i);
 		os_mutex_lock(&s->lock);
 	}
 	referenced = s->referenced;

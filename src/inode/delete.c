@@ -57,10 +57,8 @@ static int truncate_blocks(struct inode *i)
 	if (err)
 		return err;
 	err = handle_start(i->volume->journal, &h, credits, map_remove_revokes(&i->map));
-	if (err) {
-		orphan_forget(i);
+	if (err)
 		return err;
-	}
 	TRACE("truncate", i->ino, inode_size(i));
 	err = truncate_in(&h, i);
 	return handle_end(&h, err);
@@ -75,6 +73,21 @@ int inode_truncate_blocks(struct inode *i)
 	else if (inode_state(i, INODE_UNTRUNCATED))
 		atomic_and(&i->state, ~(u32)INODE_UNTRUNCATED);
 	return err;
+}
+
+bool inode_still_untruncated(struct inode *i)
+{
+	const u32 left = INODE_UNTRUNCATED | INODE_ORPHAN_LIST | INODE_ORPHAN_FILE;
+
+	if (!i->volume->orphans || i->f.links == 0 || inode_state(i, INODE_BAD) ||
+		!inode_state(i, left))
+		return false;
+	os_rwsem_lock(&i->lock);
+	os_rwsem_lock(&i->invalidate_lock);
+	(void)inode_truncate_blocks(i);
+	os_rwsem_unlock(&i->invalidate_lock);
+	os_rwsem_unlock(&i->lock);
+	return inode_state(i, left);
 }
 
 static void symlink_clear(struct inode *i)
@@ -163,19 +176,15 @@ void inode_delete(struct inode *i)
 	iofile_drop_range(&i->io, 0, UINT64_MAX);
 	inode_undelay(i, 0, UINT32_MAX);
 	journal_release_inode(v->journal, &i->ordered);
-	if (volume_check_finish(v)) {
-		orphan_forget(i);
+	if (volume_check_finish(v))
 		return;
-	}
 	err = handle_start(v->journal, &h, credits + (blocks ? 0 : SPACE_INODE_CREDITS), credits);
 	if (!err) {
 		err = delete_in(&h, i);
 		err = handle_end(&h, err);
 	}
-	if (!err)
-		return;
-	orphan_forget(i);
-	log_msg(&v->log, LOG_WARNING,
-		"inode %u: deleting it failed (%d); the next mount or e2fsck finishes it", i->ino,
-		err);
+	if (err)
+		log_msg(&v->log, LOG_WARNING,
+			"inode %u: deleting it failed (%d); the next mount or e2fsck finishes it",
+			i->ino, err);
 }

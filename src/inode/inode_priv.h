@@ -12,6 +12,7 @@
 enum {			     /* further bits of inode->state; 1024 is taken */
 	INODE_LOADING = 256, /* in the cache, not yet filled: lookups wait */
 	INODE_BLANK = 512,   /* never written: the raw inode is zeroed first (AL-8) */
+	INODE_BURIED = 2048, /* nothing but a place on the orphan list */
 };
 
 /* load.c */
@@ -50,6 +51,8 @@ void xattr_drain(struct volume *v);
 /* delete.c */
 /* The last reference to an inode without links is gone: frees all it owns (OR-7). */
 void inode_delete(struct inode *i);
+/* A record, or blocks behind the end, that a failure left: one more attempt. True if they stay. */
+bool inode_still_untruncated(struct inode *i);
 
 static inline bool inode_state(const struct inode *i, u32 bits)
 {

@@ -109,17 +109,31 @@ int orphan_remove(struct handle *h, struct inode *i)
 	return err;
 }
 
-void orphan_forget(struct inode *i)
+bool orphan_bury(struct inode *i)
 {
 	struct orphans *o = i->volume->orphans;
+	bool kept = false;
 
 	if (!o)
-		return;
+		return false;
 	os_mutex_lock(&o->lock);
-	if (inode_state(i, INODE_ORPHAN_LIST))
-		list_del(&i->orphan_node);
-	atomic_and(&i->state, ~(u32)(INODE_ORPHAN_LIST | INODE_ORPHAN_FILE));
+	kept = inode_state(i, INODE_ORPHAN_LIST);
+	if (kept)
+		atomic_or(&i->state, INODE_BURIED);
 	os_mutex_unlock(&o->lock);
+	return kept;
+}
+
+static void buried_free(struct orphans *o)
+{
+	struct inode *i, *next;
+
+	list_for_each_entry_safe (i, next, &o->list, orphan_node) {
+		list_del(&i->orphan_node);
+		atomic_and(&i->state, ~(u32)INODE_ORPHAN_LIST);
+		if (inode_state(i, INODE_BURIED))
+			inode_free_memory(i);
+	}
 }
 
 int orphans_create(struct volume *v)
@@ -145,6 +159,7 @@ void orphans_destroy(struct volume *v)
 	if (!v->orphans)
 		return;
 	orphan_file_close(v);
+	buried_free(v->orphans);
 	os_mutex_fini(&v->orphans->lock);
 	os_free(v->orphans);
 	v->orphans = NULL;

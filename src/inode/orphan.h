@@ -14,8 +14,11 @@ void orphans_destroy(struct volume *v);
 /* Adds / removes the record in h. Credits: ORPHAN_CREDITS. */
 int orphan_add(struct handle *h, struct inode *i);
 int orphan_remove(struct handle *h, struct inode *i);
-/* Forgets the record in memory only, when no handle can start (IO-32). */
-void orphan_forget(struct inode *i);
+/*
+ * i leaves memory with its record, which the next mount finishes. On the list its neighbours still
+ * write what they must of it: then it is kept, without cache, map and pages, and true is returned.
+ */
+bool orphan_bury(struct inode *i);
 enum { ORPHAN_CREDITS = 3 };
 
 /* After replay, before service: truncates or deletes everything recorded (OR-5, OR-6). */

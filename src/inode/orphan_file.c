@@ -200,10 +200,13 @@ void orphan_file_close(struct volume *v)
 
 bool orphans_pending(struct volume *v)
 {
+	struct inode *i;
 	bool pending;
 
 	os_mutex_lock(&v->orphans->lock);
-	pending = !list_empty(&v->orphans->list) || v->orphans->used;
+	pending = v->orphans->used;
+	list_for_each_entry (i, &v->orphans->list, orphan_node)
+		pending |= !inode_state(i, INODE_BURIED);
 	os_mutex_unlock(&v->orphans->lock);
 	return pending;
 }

@@ -157,6 +157,8 @@ void xattr_drain(struct volume *v)
 
 	while (atomic_load_acq(&c->any_deferred) && (ea = take_deferred(c)) != NULL) {
 		inode_delete(ea);
-		xattr_ea_close(ea);
+		inode_teardown(ea);
+		if (!orphan_bury(ea))
+			inode_free_memory(ea);
 	}
 }
