@@ -63,8 +63,10 @@ int file_modified(struct inode *i, const struct cred *cred)
 	bool strip = file_strips_suid(i, cred);
 
 	ASSERT(os_rwsem_held_shared(&i->lock));
-	if (!strip && !file_modified_due(i))
+	if (!strip && !file_modified_due(i)) {
+		inode_touch_version(i);
 		return 0;
+	}
 	if (strip) {
 		ASSERT(os_rwsem_held(&i->lock));
 		strip_suid(i);

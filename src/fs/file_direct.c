@@ -287,6 +287,8 @@ static int write_begin(struct file_direct *f, struct direct_batch *b, bool *in_f
 	}
 	inode_dio_begin(f->inode);
 	*in_flight = direct_start(&f->d, b);
+	if (*in_flight && f->nowait && !file_modified_due(f->inode))
+		inode_touch_version(f->inode);
 	return 0;
 }
 

@@ -349,10 +349,12 @@ static bool retire(struct icache_shard *s, struct inode *i)
 {
 	struct volume *v = i->volume;
 
-	if (i->f.links == 0 && !inode_state(i, INODE_BAD))
+	if (i->f.links == 0 && !inode_state(i, INODE_BAD)) {
 		inode_delete(i);
-	else
+	} else {
 		write_last(i);
+		inode_store_version(i);
+	}
 	if (inode_still_untruncated(i)) {
 		keep(s, i);
 		return false;

@@ -69,6 +69,15 @@ void inode_touch(struct inode *i, u32 which)
 	os_mutex_unlock(&i->raw_lock);
 }
 
+void inode_touch_version(struct inode *i)
+{
+	os_mutex_lock(&i->raw_lock);
+	i->f.version++;
+	os_mutex_unlock(&i->raw_lock);
+	if (!inode_state(i, INODE_VERSION_AHEAD))
+		atomic_or(&i->state, INODE_VERSION_AHEAD);
+}
+
 static bool counts_subdirs(const struct inode *i)
 {
 	return !(inode_is(i, S_IFDIR) && i->f.links == 1);

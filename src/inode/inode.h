@@ -146,6 +146,9 @@ bool inode_is(const struct inode *i, u32 type); /* S_IFREG, S_IFDIR, ... */
 enum { INODE_ATIME = 1, INODE_MTIME = 2, INODE_CTIME = 4 };
 /* Sets times to now and bumps i_version (MD-23); the caller dirties. */
 void inode_touch(struct inode *i, u32 which);
+/* A change in the tick of the last one: a version of its own, stored with whatever is stored next.
+ */
+void inode_touch_version(struct inode *i);
 /* Links, with the rules of DR-14; the caller dirties. */
 int inode_inc_links(struct inode *i);
 void inode_dec_links(struct inode *i);

@@ -9,10 +9,11 @@
 #include "os/assert.h"
 #include "os/atomic.h"
 
-enum {			     /* further bits of inode->state; 1024 is taken */
-	INODE_LOADING = 256, /* in the cache, not yet filled: lookups wait */
-	INODE_BLANK = 512,   /* never written: the raw inode is zeroed first (AL-8) */
-	INODE_BURIED = 2048, /* nothing but a place on the orphan list */
+enum {				    /* further bits of inode->state; 1024 is taken */
+	INODE_LOADING = 256,	    /* in the cache, not yet filled: lookups wait */
+	INODE_BLANK = 512,	    /* never written: the raw inode is zeroed first (AL-8) */
+	INODE_BURIED = 2048,	    /* nothing but a place on the orphan list */
+	INODE_VERSION_AHEAD = 4096, /* the version has grown since the inode was last written */
 };
 
 /* load.c */
@@ -29,6 +30,7 @@ void inode_setup_new(struct inode *i);
 void inode_ordered_init(struct inode *i);
 void acl_cache_drop(struct inode *i); /* acl.c */
 extern const struct buf_type inode_table_type;
+void inode_store_version(struct inode *i); /* before the inode leaves memory; no handle */
 int inode_take_number(struct handle *h, struct inode *i, const struct inode_alloc_request *req);
 extern const struct filemap_ops inode_map_ops;
 

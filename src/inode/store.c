@@ -45,6 +45,8 @@ static int pack(struct inode *i, struct buf *b, void *raw)
 		memset(raw, 0, sb->inode_size);
 		atomic_and(&i->state, ~(u32)INODE_BLANK);
 	}
+	if (inode_state(i, INODE_VERSION_AHEAD))
+		atomic_and(&i->state, ~(u32)INODE_VERSION_AHEAD);
 	err = inode_pack(sb, &i->f, raw);
 	inode_csum_set(sb, i->csum_seed, raw);
 	os_mutex_unlock(&b->lock);
@@ -71,6 +73,15 @@ int inode_dirty(struct handle *h, struct inode *i)
 	}
 	buf_put(b);
 	return err;
+}
+
+void inode_store_version(struct inode *i)
+{
+	struct handle h;
+
+	if (inode_state(i, INODE_VERSION_AHEAD) && !volume_check_finish(i->volume) &&
+		!handle_start(i->volume->journal, &h, INODE_DIRTY_CREDITS, 0))
+		(void)handle_end(&h, inode_dirty(&h, i));
 }
 
 /*

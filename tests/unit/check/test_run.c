@@ -110,20 +110,34 @@ static void test_orphan_dir(void **state)
 	world_remove(&w);
 }
 
-/* OR-7: ... and one of a symbolic link that has lost its block. */
-static void test_orphan_link(void **state)
+/* OR-7: ... and of symlinks: one without its text already, one without its block. */
+static void test_orphan_links(void **state)
 {
-	char command[300];
+	char command[300], target[101];
 
+	memset(target, 'x', sizeof(target) - 1);
+	target[sizeof(target) - 1] = 0;
 	world_make(&w, "-t ext4 -b 1024 -O ^orphan_file,^has_journal", "4M");
 	snprintf(command, sizeof(command),
-		"symlink /gone %0100d\nsif /gone links_count 0\nsif /gone size 0\n"
-		"ssv last_orphan 21\nssv state 0\nunlink /gone\n",
-		0);
+		"symlink /fast abc\nsymlink /slow %s\npunch /slow 0 0\nsif /fast block[0] 0\n"
+		"sif /fast links_count 0\nsif /slow links_count 0\nsif /fast dtime 22\n"
+		"unlink /fast\nunlink /slow\nssv last_orphan 21\nssv state 0\n",
+		target);
 	image_debugfs(&w.im, command);
 	assert_int_equal(world_check(&w, NULL), 0);
-	if (w.result.problems || w.result.orphans != 1)
-		fail_msg("a half deleted link: %s", w.said);
+	if (w.result.problems || w.result.orphans != 2)
+		fail_msg("half deleted symlinks: %s", w.said);
+	world_remove(&w);
+}
+
+/* --- clusters --- */
+
+/* AL-24: a block stands in its cluster where it stands in the file's. */
+static void test_AL_24_misaligned_cluster(void **state)
+{
+	world_make(&w, "-t ext4 -b 1024 -O bigalloc -C 16384", "40M");
+	image_debugfs(&w.im, "sif /plain block[3] 1\n");
+	world_finds(&w, "map: inode", "not aligned to its cluster");
 	world_remove(&w);
 }
 
@@ -234,7 +248,8 @@ int main(void)
 		cmocka_unit_test(test_replay),
 		cmocka_unit_test(test_orphan),
 		cmocka_unit_test(test_orphan_dir),
-		cmocka_unit_test(test_orphan_link),
+		cmocka_unit_test(test_orphan_links),
+		cmocka_unit_test(test_AL_24_misaligned_cluster),
 		cmocka_unit_test(test_backup),
 		cmocka_unit_test(test_not_ext4),
 		cmocka_unit_test(test_memory_bound),

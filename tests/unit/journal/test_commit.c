@@ -68,7 +68,7 @@ static void test_JB_22_order_of_a_commit(void **state)
 }
 
 /* JB-11, JB-27: a home write follows its durable commit; the tail follows a flush of the home
- * writes. */
+ * writes. JB-28: none of them comes between that flush and the tail that counts on it. */
 static void test_JB_27_checkpoint_order(void **state)
 {
 	const struct dev_record_entry *e;
