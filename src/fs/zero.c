@@ -74,7 +74,7 @@ int punch_hole(const struct space_op *op)
 	if (op->start >= size)
 		return 0;
 	if (cut.end > size)
-		cut.end = round_up_to(size, max_of(bs, PUNCH_UNIT));
+		cut.end = min_of(round_up_to(size, max_of(bs, PUNCH_UNIT)), (u64)UINT32_MAX * bs);
 	in = inner_of(&cut);
 	err = space_op_settle(i, cut.start, cut.end);
 	if (!err)

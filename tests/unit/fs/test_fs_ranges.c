@@ -68,6 +68,22 @@ static void test_IO_102_punch_spares_blocks_behind_the_end(void **state)
 	teardown(&x);
 }
 
+/* IO-12: the page that ends there goes beyond what a block number can say. */
+static void test_IO_12_punch_at_the_last_block(void **state)
+{
+	const s64 top = 0xffffffffll * 1024;
+	struct test x;
+
+	setup(&x, "-b 1024");
+	assert_int_equal(uext4_pwrite(x.file, "0123456789", 10, (u64)top - 2000), 10);
+	assert_int_equal(uext4_pwrite(x.file, "x", 1, (u64)top - 100), 1);
+	assert_int_equal(uext4_fsync(x.file), 0);
+	assert_int_equal(falloc(&x, PUNCH, top - 5000, 5000), 0);
+	expect(&x, (u64)top - 2000, 10, 0);
+	assert_int_equal(blocks_of(&x), 0);
+	teardown(&x);
+}
+
 /* IO-105: hole, unwritten, written and dirty blocks, and the two edges. */
 static void zero(const char *mke2fs_options, bool keep)
 {
@@ -241,6 +257,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_IO_102_punch),
 		cmocka_unit_test(test_IO_102_punch_spares_blocks_behind_the_end),
+		cmocka_unit_test(test_IO_12_punch_at_the_last_block),
 		cmocka_unit_test(test_IO_105_zero),
 		cmocka_unit_test(test_IO_106_IO_107_shift),
 		cmocka_unit_test(test_IO_107_insert_refused),
