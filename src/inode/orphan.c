@@ -76,6 +76,24 @@ static int list_unlink(struct handle *h, struct inode *i)
 	return err;
 }
 
+int orphan_list_cut(struct handle *h, struct volume *v)
+{
+	struct orphans *o = v->orphans;
+	struct inode *last;
+	int err;
+
+	os_mutex_lock(&o->lock);
+	if (list_empty(&o->list)) {
+		err = head_write(h, v, 0);
+	} else {
+		last = list_entry(o->list.prev, struct inode, orphan_node);
+		set_next(last, 0);
+		err = inode_dirty(h, last);
+	}
+	os_mutex_unlock(&o->lock);
+	return err;
+}
+
 int orphan_add(struct handle *h, struct inode *i)
 {
 	struct orphans *o = i->volume->orphans;

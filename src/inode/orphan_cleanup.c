@@ -76,62 +76,62 @@ static void file_cleanup(struct volume *v, struct orphan_report *out)
 	}
 }
 
-/*
- * The list is taken entry by entry from the head. Each finished inode removes
- * itself; one that can't be finished ends the walk with the head cut off.
- */
-static int list_adopt(struct volume *v, ino_nr ino, struct inode **out)
+/* What could not be finished stays, in memory and on disk, before the entries that follow. */
+static int list_adopt(struct volume *v, ino_nr ino, struct inode **out, ino_nr *next)
 {
 	struct orphans *o = v->orphans;
-	struct inode *i;
+	struct inode *i, *kept;
 	int err = usable(v, ino);
+	bool seen;
 
 	if (!err)
 		err = inode_get_special(v, ino, &i);
 	if (err)
 		return err;
-	if (inode_state(i, INODE_ORPHAN_FILE | INODE_ORPHAN_LIST)) {
+	os_mutex_lock(&o->lock);
+	seen = inode_state(i, INODE_ORPHAN_FILE | INODE_ORPHAN_LIST);
+	list_for_each_entry (kept, &o->list, orphan_node)
+		seen |= kept->ino == ino;
+	if (!seen) {
+		list_add_tail(&o->list, &i->orphan_node);
+		atomic_or(&i->state, INODE_ORPHAN_LIST);
+	}
+	os_mutex_unlock(&o->lock);
+	if (seen) {
 		inode_put(i);
 		return volume_error(
 			v, ERR(EUCLEAN), ino, 0, "the orphan list has a loop; run e2fsck");
 	}
-	os_mutex_lock(&o->lock);
-	list_add_head(&o->list, &i->orphan_node);
-	atomic_or(&i->state, INODE_ORPHAN_LIST);
-	os_mutex_unlock(&o->lock);
+	*next = i->f.dtime;
 	*out = i;
 	return 0;
 }
 
-static int list_drop(struct volume *v)
+/* What follows the entries that were adopted is dropped. */
+static int list_cut(struct volume *v)
 {
 	struct handle h;
-	int err = handle_start(v->journal, &h, 1, 0);
+	int err = handle_start(v->journal, &h, ORPHAN_CREDITS, 0);
 
-	if (err)
-		return err;
-	err = buf_write_access(&h, v->super_buf);
-	if (!err) {
-		volume_super(v)->s_last_orphan = cpu_to_le32(0);
-		err = buf_dirty(&h, v->super_buf);
-	}
-	return handle_end(&h, err);
+	return err ? err : handle_end(&h, orphan_list_cut(&h, v));
 }
 
+/* Each finished inode removes itself; one that is none ends the walk. */
 static int list_cleanup(struct volume *v, struct orphan_report *out)
 {
-	ino_nr ino;
+	ino_nr ino = le32_to_cpu(volume_super(v)->s_last_orphan), next = 0;
+	struct inode *i = NULL;
 
-	while ((ino = le32_to_cpu(volume_super(v)->s_last_orphan)) != 0) {
-		struct inode *i = NULL;
-
-		if (list_adopt(v, ino, &i) == 0 && finish_inode(i, out) == 0 &&
-			le32_to_cpu(volume_super(v)->s_last_orphan) != ino)
-			continue;
-		out->skipped++;
-		log_msg(&v->log, LOG_WARNING,
-			"the orphan list is damaged at inode %u and was dropped; run e2fsck", ino);
-		return list_drop(v);
+	for (; ino; ino = next) {
+		if (list_adopt(v, ino, &i, &next)) {
+			out->skipped++;
+			log_msg(&v->log, LOG_WARNING,
+				"the orphan list is damaged at inode %u and was cut there; run "
+				"e2fsck",
+				ino);
+			return list_cut(v);
+		}
+		out->skipped += finish_inode(i, out) != 0;
 	}
 	return 0;
 }
@@ -140,7 +140,7 @@ static int list_cleanup(struct volume *v, struct orphan_report *out)
 int orphans_cleanup(struct volume *v, bool drop_only, struct orphan_report *out)
 {
 	if (drop_only)
-		return le32_to_cpu(volume_super(v)->s_last_orphan) ? list_drop(v) : 0;
+		return le32_to_cpu(volume_super(v)->s_last_orphan) ? list_cut(v) : 0;
 	file_cleanup(v, out);
 	return list_cleanup(v, out);
 }

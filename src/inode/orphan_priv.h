@@ -17,6 +17,9 @@ struct orphans {
 	u32 hint;	     /* block to try first; lock */
 };
 
+/* orphan.c: the list on disk ends where the one in memory does. */
+int orphan_list_cut(struct handle *h, struct volume *v);
+
 /* orphan_file.c; the caller holds orphans->lock. -ENOSPC: no free slot, use the list. */
 int orphan_file_add(struct handle *h, struct inode *i);
 int orphan_file_remove(struct handle *h, struct inode *i);

@@ -99,11 +99,39 @@ static void test_OR_1_neighbours(void **state)
 	disk_end(&d);
 }
 
+/* A mount that can't finish some of them loses none, and those behind them neither. */
+static void test_OR_5_unfinished_at_mount(void **state)
+{
+	struct disk_test d;
+	struct uext4_file *file;
+
+	make(&d, "-b 4096 -O ^orphan_file");
+	fill(&d, "file");
+	fill(&d, "gone");
+	truncate_badly(&d, "file");
+	file = disk_open(&d, "gone", O_RDWR);
+	assert_int_equal(uext4_unlink(d.t.root, NULL, "gone"), 0);
+	disk_commit(&d);
+	uext4_file_close(disk_open(&d, "empty", O_RDWR));
+	atomic_store_rel(&no_tree_access, 1);
+	uext4_file_close(file); /* its deletion fails */
+	disk_commit(&d);
+	disk_power_cut(&d);
+	atomic_store_rel(&no_tree_access, 0);
+	grow(&d, "file");
+	assert_int_equal(uext4_unlink(d.t.root, NULL, "empty"), 0);
+	disk_commit(&d);
+	disk_power_cut(&d);
+	grow(&d, "file");
+	disk_end(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_OR_4_evicted),
 		cmocka_unit_test(test_OR_1_neighbours),
+		cmocka_unit_test(test_OR_5_unfinished_at_mount),
 	};
 
 	fault_hook = refuse_tree_access;
