@@ -55,6 +55,7 @@ static int collapse_commit(const struct space_op *op)
 	struct inode *i = op->i;
 	u32 bs = i->volume->sb.block_size;
 	lblk_t from = (lblk_t)(op->start / bs), end = (lblk_t)(op->end / bs);
+	u64 blocks = i->f.blocks;
 	struct handle h;
 	int err = handle_begin(i, &h);
 
@@ -66,6 +67,8 @@ static int collapse_commit(const struct space_op *op)
 		err = map_shift(&h, &i->map, end, -(s64)(end - from));
 	if (!err)
 		err = sizes_commit(&h, i, inode_size(i) - (op->end - op->start));
+	if (err && err != -ENOSPC && i->f.blocks != blocks)
+		err = handle_must(&h, err); /* half of it would be committed */
 	return handle_end(&h, err);
 }
 
@@ -110,8 +113,8 @@ static int insert_commit(const struct space_op *op)
 	err = file_grow(&h, i, size + len);
 	if (!err) {
 		err = map_shift(&h, &i->map, (lblk_t)(op->start / bs), (s64)(len / bs));
-		/* Refused before the first block moved. */
-		if (err == -EFBIG || err == -ENOSPC || err == -EBUSY) {
+		/* Before the first block moved, or there is no journal to commit it any more. */
+		if (err && err != -EUCLEAN && err != -EBADMSG) {
 			int size_err = sizes_commit(&h, i, size);
 
 			err = size_err ? size_err : err;

@@ -91,7 +91,7 @@ static int seam_merge(struct handle *h, struct filemap *fm, struct extent_path *
 }
 
 /* The leaf of *cur; *cur moves on to the next leaf's first block, as yet unshifted. */
-static int left_step(struct handle *h, struct filemap *fm, u64 *cur, u64 delta)
+static int left_step(struct handle *h, struct filemap *fm, u64 *cur, u64 delta, bool *moved)
 {
 	struct extent_path path;
 	u32 at;
@@ -105,6 +105,7 @@ static int left_step(struct handle *h, struct filemap *fm, u64 *cur, u64 delta)
 		return extent_drop_leaf(h, fm, &path);
 	if (at < node_count(extent_leaf(&path)->node)) {
 		err = leaf_shift(h, fm, &path, at, -(s64)delta);
+		*moved |= !err;
 		if (!err)
 			err = seam_merge(h, fm, &path, at);
 	}
@@ -115,6 +116,7 @@ static int left_step(struct handle *h, struct filemap *fm, u64 *cur, u64 delta)
 int extent_shift_left(struct handle *h, struct filemap *fm, lblk_t from, u64 delta)
 {
 	u64 cur = from;
+	bool moved = false;
 	int err;
 
 	if (delta > from)
@@ -125,9 +127,11 @@ int extent_shift_left(struct handle *h, struct filemap *fm, lblk_t from, u64 del
 	while (!err && cur < LBLK_END) {
 		err = step_begin(h, fm, (lblk_t)(from - delta));
 		if (!err)
-			err = left_step(h, fm, &cur, delta);
+			err = left_step(h, fm, &cur, delta, &moved);
 	}
-	return err ? err : extent_fold(h, fm);
+	if (!err)
+		err = extent_fold(h, fm);
+	return moved ? handle_must(h, err) : err; /* half of it must not be committed */
 }
 
 /* An extent that reaches over `from` becomes two, its state kept (IO-107). */
@@ -162,7 +166,8 @@ out_release:
 }
 
 /* The leaf that ends at or before *cur; *cur moves to its first shifted block's old place. */
-static int right_step(struct handle *h, struct filemap *fm, lblk_t from, u64 *cur, u64 delta)
+static int right_step(
+	struct handle *h, struct filemap *fm, lblk_t from, u64 *cur, u64 delta, bool *moved)
 {
 	struct extent_path path;
 	u32 at;
@@ -178,6 +183,7 @@ static int right_step(struct handle *h, struct filemap *fm, lblk_t from, u64 *cu
 	if (at < node_count(extent_leaf(&path)->node) && !path.before) {
 		*cur = at == 0 ? node_key(extent_leaf(&path)->node, 0) : from;
 		err = leaf_shift(h, fm, &path, at, (s64)delta);
+		*moved |= !err;
 	} else {
 		*cur = max_of(path.start, from);
 	}
@@ -205,6 +211,7 @@ static int end_check(struct filemap *fm, u64 delta)
 int extent_shift_right(struct handle *h, struct filemap *fm, lblk_t from, u64 delta)
 {
 	u64 cur = LBLK_END;
+	bool moved = false;
 	int err;
 
 	if (delta > LBLK_END)
@@ -219,7 +226,7 @@ int extent_shift_right(struct handle *h, struct filemap *fm, lblk_t from, u64 de
 	while (!err && cur > from) {
 		err = step_begin(h, fm, from);
 		if (!err)
-			err = right_step(h, fm, from, &cur, delta);
+			err = right_step(h, fm, from, &cur, delta, &moved);
 	}
-	return err;
+	return moved ? handle_must(h, err) : err; /* half of it must not be committed */
 }
