@@ -80,6 +80,7 @@ static int convert_by_zeroing(struct handle *h, struct filemap *fm, struct conve
 	int err;
 
 	TRACE("map_zero_out", c->from, c->end);
+	status_forget(fm, c->e.lblk, (lblk_t)end);
 	if (c->to_unwritten) {
 		c->to_unwritten = false;
 		return zero_range(fm, &c->e, c->from, c->end);
@@ -135,7 +136,10 @@ out_release:
 	return r;
 }
 
-/* One extent from *cur on. The cache forgets first and learns last (IO-18). */
+/*
+ * One extent from *cur on. The cache forgets first and learns last (IO-18). What lies around the
+ * piece stays as it is, and known, unless it is zeroed or nobody can tell what the tree says.
+ */
 static int convert_step(struct handle *h, struct filemap *fm, struct extent_path *path, lblk_t *cur,
 	lblk_t end, bool to_unwritten)
 {
@@ -152,10 +156,12 @@ static int convert_step(struct handle *h, struct filemap *fm, struct extent_path
 		extent_release(path);
 		return err;
 	}
-	status_forget(fm, c.e.lblk, (lblk_t)extent_end(&c.e));
+	status_forget(fm, c.from, c.end);
 	filemap_changed(fm);
 	err = convert_piece(h, fm, path, &c);
-	if (!err)
+	if (err)
+		status_forget(fm, c.e.lblk, (lblk_t)extent_end(&c.e));
+	else
 		status_set(fm, c.from, c.end - c.from, c.e.pblk + (c.from - c.e.lblk),
 			c.to_unwritten ? MAP_UNWRITTEN : MAP_WRITTEN);
 	return err;

@@ -251,6 +251,31 @@ static void test_IO_9_fold(void **state)
 	tmap_close(&t);
 }
 
+/* IO-18, IO-43: converting a piece leaves what is known of the rest in the cache, where it is true.
+ */
+static void test_IO_18_conversion_keeps_neighbours(void **state)
+{
+	struct tmap t;
+	struct mapping m;
+
+	tmap_open(&t, 16 << 20, MKE2FS_1K, true, FIXTURE_MEMORY);
+	create_all(&t, 0, 100, MAP_CREATE_UNWRITTEN);
+	assert_int_equal(map_lookup(&t.fm, 0, 100, &m), 0);
+	assert_int_equal(tmap_written(&t, 40, 10), 0);
+	assert_int_equal(map_lookup_cached(&t.fm, 0, 100, &m), 0);
+	assert_true(m.state == MAP_UNWRITTEN && m.len == 40);
+	assert_int_equal(map_lookup_cached(&t.fm, 40, 60, &m), 0);
+	assert_true(m.state == MAP_WRITTEN && m.len == 10);
+	assert_int_equal(map_lookup_cached(&t.fm, 99, 1, &m), 0);
+	assert_true(m.state == MAP_UNWRITTEN);
+	assert_int_equal(tmap_unwritten(&t, 42, 3), 0);
+	assert_int_equal(map_lookup_cached(&t.fm, 45, 20, &m), 0);
+	assert_true(m.state == MAP_WRITTEN && m.len == 5);
+	t.size_blocks = 100;
+	tmap_check(&t, 100);
+	tmap_close(&t);
+}
+
 /* IO-3: a hole is at least one block long and stops at the next delayed block. */
 static void test_IO_3_hole_stops_at_delayed(void **state)
 {
@@ -455,6 +480,7 @@ int main(void)
 		cmocka_unit_test(test_IO_19_descending),
 		cmocka_unit_test(test_IO_9_merging),
 		cmocka_unit_test(test_IO_9_fold),
+		cmocka_unit_test(test_IO_18_conversion_keeps_neighbours),
 		cmocka_unit_test(test_IO_3_hole_stops_at_delayed),
 		cmocka_unit_test(test_IO_22_cookie),
 		cmocka_unit_test(test_IO_106_107_shift),
