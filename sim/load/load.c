@@ -34,7 +34,7 @@ static bool explore_run(struct play *p, struct load_stats *stats, struct load_fa
 					    : p->run->explore_from,
 		.base_hash = 1,
 		.budget = c->states,
-		/* What could not be deleted for a failure is left to the next mount: no clean end. */
+		/* What a failure kept from being deleted is left to the next mount. */
 		.inspect_every = p->world.with_faults ? 0 : c->inspect_every,
 		.deeper_every = p->run->base->lossy ? 0 : c->deeper_every,
 		.deeper_budget = 4,
