@@ -2,6 +2,7 @@
 #include "api/api_priv.h"
 #include "base/err.h"
 #include "base/mutant.h"
+#include "base/trace.h"
 #include "os/mem.h"
 
 #include <fcntl.h>
@@ -23,6 +24,18 @@ static void copy_advance(struct copy *c, u64 bytes)
 	c->left -= bytes;
 }
 
+/* Others may have made the target longer than that meanwhile: what they wrote is theirs. */
+static int copy_grow(const struct copy *c, u64 size)
+{
+	struct attr_change change = {
+		.valid = ATTR_SIZE, .size = size, .only_grow = !MUTANT(COPY_SHRINKS)};
+	struct cred cred = c->to->cred;
+
+	cred.check = false;
+	TRACE("copy_grow", c->to->inode->ino, size);
+	return inode_setattr(c->to->inode, &cred, &change);
+}
+
 /* A hole in the source becomes one in the target; behind the target's end there is nothing to do.
  */
 static int copy_hole(struct copy *c, u64 bytes)
@@ -34,7 +47,7 @@ static int copy_hole(struct copy *c, u64 bytes)
 		err = uext4_fallocate(c->to, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, c->to_pos,
 			min_of(bytes, size - c->to_pos));
 	if (!err && c->to_pos + bytes > size)
-		err = uext4_ftruncate(c->to, c->to_pos + bytes);
+		err = copy_grow(c, c->to_pos + bytes);
 	if (!err)
 		copy_advance(c, bytes);
 	return err;

@@ -100,6 +100,8 @@
 	X(SHIFT_KEEPS_CACHE, "IO-106", "pages of what moves stay where they were")                 \
 	X(SHIFT_KEEPS_STATUS, "IO-20", "the status cache remembers the old places")                \
 	X(COPY_SKIPS_HOLES, "law 1", "a copy leaves what is there where its source has a hole")    \
+	X(COPY_SHRINKS, "law 2",                                                                   \
+		"a copy that ends in a hole cuts off what others wrote behind it")                 \
 	X(DELETED_JUDGED, "OR-7", "the checker asks for order in what the next mount deletes")
 
 #define MUTANT_ENUM(name, rule, what) MUTANT_##name,

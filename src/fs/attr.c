@@ -253,10 +253,11 @@ static int change_commit(struct inode *i, const struct cred *c, const struct att
 static int setattr_locked(struct inode *i, const struct cred *c, const struct attr_change *a)
 {
 	int err = change_check(i, c, a);
+	bool resize = a->valid & ATTR_SIZE && !(a->only_grow && a->size <= inode_size(i));
 
 	if (err)
 		return err;
-	if (a->valid & ATTR_SIZE) {
+	if (resize) {
 		if (file_strips_suid(i, c))
 			strip_suid(i);
 		atomic_store_relaxed(&i->map.alloc_flags, c->privileged ? SPACE_ROOT : 0);

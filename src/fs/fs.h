@@ -107,6 +107,7 @@ int file_fiemap(struct inode *i, u64 start, u64 len, u32 flags, fiemap_emit_fn *
 struct attr_change {
 	u32 valid, mode, uid, gid, flags;
 	u64 size;
+	bool only_grow; /* a file that is longer stays so */
 	struct os_time atime, mtime, ctime;
 };
 enum {

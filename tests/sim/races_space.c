@@ -80,6 +80,34 @@ static int look_64(struct race_run *r, struct uext4_fs *fs, struct explore_state
 	return f.others ? race_wrong(s, "a stale byte") : 0;
 }
 
+/* --- a copy makes its target longer at the end of a hole, while others write behind --- */
+
+static void job_copy(struct job *j)
+{
+	struct uext4_file *from = race_open(j->r, "from", O_RDWR);
+
+	MUST(uext4_ftruncate(from, j->len));
+	j->result = uext4_copy_file_range(from, 0, j->file, 0, j->len);
+	uext4_file_close(from);
+}
+
+static void copy_meets_write(struct race_run *r)
+{
+	struct uext4_file *f = race_open(r, "f", O_RDWR);
+	struct job c = {.r = r, .file = f, .len = 8 * K};
+
+	sim_gate_close("copy_grow", NULL);
+	job_start(&c, "copy", job_copy);
+	sim_gate_wait("copy_grow");
+	race_put(f, 8 * K, K, 'd');
+	sim_gate_open("copy_grow");
+	EXPECT(job_join(&c) == 8 * K);
+	EXPECT(race_size(f) == 9 * K);
+	race_see(f, 0, 8 * K, 0, 0);
+	race_see(f, 8 * K, K, 'd', 'd');
+	uext4_file_close(f);
+}
+
 static const struct race race_14 = {.name = "IO_14_IO_15_no_space_at_conversion",
 	.body = io_14,
 	.look = look_14,
@@ -98,5 +126,7 @@ static const struct race race_64_alloc = {.name = "IO_64_short_copy_nodelalloc",
 	.look = look_64,
 	.variants = 6,
 	.nodelalloc = true};
+static const struct race race_copy = {.name = "copy_meets_write", .body = copy_meets_write};
 
-const struct race *const races_space[] = {&race_14, &race_64, &race_65, &race_64_alloc, NULL};
+const struct race *const races_space[] = {
+	&race_14, &race_64, &race_65, &race_64_alloc, &race_copy, NULL};

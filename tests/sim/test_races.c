@@ -58,6 +58,7 @@ static const struct planted planted[] = {
 	FOUND_BY(UNWRITTEN_READ, "IO_1_unwritten_blocks"),
 	FOUND_BY(ZERO_OUT_SKIPPED, "IO_14_IO_15_no_space_at_conversion"),
 	FOUND_BY(RESERVE_UNUSED, "IO_14_IO_15_no_space_at_conversion"),
+	FOUND_BY(COPY_SHRINKS, "copy_meets_write"),
 	FOUND_BY(SHORT_COPY_KEPT, "IO_64_IO_33_short_copy"),
 	FOUND_BY(SHORT_COPY_STALE, "IO_65_short_copy_indirect"),
 	FOUND_BY(FSYNC_NO_FLUSH, "IO_88_overwrite"),
