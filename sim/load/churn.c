@@ -37,7 +37,11 @@ static struct scene {
 		 .cache_kib = 512,
 		 .mke2fs = "-b 1024 -N 3300 -m 0 -J size=1 -O " MODERN},
 		1024},
-	{{.name = "4k", .kib = 10240, .mke2fs = "-b 4096 -N 512 -J size=4 -O " MODERN}, 4096},
+	{{.name = "4k",
+		 .kib = 10240,
+		 .mke2fs = "-b 4096 -N 512 -J size=4 -O " MODERN,
+		 .discard = true},
+		4096},
 };
 
 struct churn {
