@@ -102,6 +102,8 @@
 	X(COPY_SKIPS_HOLES, "law 1", "a copy leaves what is there where its source has a hole")    \
 	X(COPY_SHRINKS, "law 2",                                                                   \
 		"a copy that ends in a hole cuts off what others wrote behind it")                 \
+	X(SUPER_LEAKED, "MD-8",                                                                    \
+		"an error is recorded together with what is not committed of the superblock")      \
 	X(DELETED_JUDGED, "OR-7", "the checker asks for order in what the next mount deletes")
 
 #define MUTANT_ENUM(name, rule, what) MUTANT_##name,
