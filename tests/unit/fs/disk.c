@@ -103,7 +103,9 @@ void disk_power_cut(struct disk_test *d)
 	u8 *now = malloc(d->disk.size);
 	bool expected = d->t.expect_errors;
 
+	os_mutex_lock(&d->disk.lock);
 	memcpy(now, d->disk.bytes, d->disk.size);
+	os_mutex_unlock(&d->disk.lock);
 	d->t.expect_errors = true;
 	(void)uext4_shutdown(d->t.fs, UEXT4_SHUTDOWN_NOLOGFLUSH);
 	(void)disk_down(d);
