@@ -14,8 +14,10 @@ extern "C" {
  * be in flight on one file; only what completed before another was submitted
  * has an order with it. A read or write of a file opened with O_DIRECT whose
  * blocks are mapped goes to the device from within submit, and is completed by
- * whoever reaps; everything else (allocation, appends, cached files, fsync,
- * fallocate) runs on threads of the queue. So submit does not block.
+ * whoever reaps; a write into a hole gets its blocks on a thread of the queue,
+ * then goes to the device from within reap; everything else (appends, cached
+ * files, fsync, fallocate) runs on threads of the queue. So submit does not
+ * block. A reap without a timeout may wait for the journal, too.
  *
  * Once a write's completion was seen, fsync, fdatasync and uext4_sync cover it.
  * Truncation, fallocate and their like wait for direct I/O in flight on the

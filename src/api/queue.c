@@ -19,24 +19,59 @@
 
 void queue_op_done(struct queue_op *op, s64 result)
 {
-	struct uext4_queue *q = op->queue;
+	struct list one;
 
 	op->result = result;
+	list_init(&one);
+	list_add_tail(&one, &op->node);
+	queue_ops_done(op->queue, &one);
+}
+
+void queue_ops_done(struct uext4_queue *q, struct list *ops)
+{
 	os_mutex_lock(&q->done_lock);
-	list_add_tail(&q->done, &op->node);
+	list_splice_tail(&q->done, ops);
 	os_cond_signal(&q->done_cond);
 	if (q->event >= 0)
 		os_event_signal(q->event);
 	os_mutex_unlock(&q->done_lock);
 }
 
-/* What ended at the device, taken out under dev_lock, goes on without it. */
-static void ended_run(struct list *ended)
+void queue_op_sent(struct queue_op *op)
 {
-	struct queue_op *op, *next;
+	struct uext4_queue *q = op->queue;
 
-	list_for_each_entry_safe (op, next, ended, node)
-		queue_op_ended(op);
+	os_mutex_lock(&q->done_lock);
+	list_add_tail(&q->sent, &op->node);
+	os_cond_signal(&q->done_cond);
+	if (q->event >= 0)
+		os_event_signal(q->event);
+	os_mutex_unlock(&q->done_lock);
+}
+
+static void sent_submit_locked(struct uext4_queue *q)
+{
+	struct dev_req *reqs[DIRECT_BATCH];
+	struct queue_op *op, *next;
+	struct list sent;
+	unsigned n = 0;
+
+	ASSERT(os_mutex_held(&q->dev_lock));
+	list_init(&sent);
+	os_mutex_lock(&q->done_lock);
+	list_splice_tail(&sent, &q->sent);
+	os_mutex_unlock(&q->done_lock);
+	list_for_each_entry_safe (op, next, &sent, node) {
+		list_del(&op->node);
+		for (unsigned k = 0; k < op->sent_count; k++)
+			reqs[n++] = op->sent[k];
+		if (n > DIRECT_BATCH - DIRECT_SEGMENTS) {
+			dev_submit(q->dev, reqs, n);
+			n = 0;
+		}
+	}
+	if (n)
+		dev_submit(q->dev, reqs, n);
 }
 
 static void ended_take_locked(struct uext4_queue *q, struct list *ended)
@@ -46,26 +81,29 @@ static void ended_take_locked(struct uext4_queue *q, struct list *ended)
 	list_splice_tail(ended, &q->ended);
 }
 
-/* Reaps the device until min of its requests have ended, or deadline_ns; false if none was there.
+/*
+ * Reaps the device until min of its requests have ended, or deadline_ns; false if none was there.
+ * What ended, taken out under dev_lock, goes on without it.
  */
-static bool device_reap(struct uext4_queue *q, unsigned min, u64 deadline_ns)
+static bool device_reap(struct uext4_queue *q, unsigned min, u64 deadline_ns, bool wait)
 {
 	struct list ended;
 	bool any;
 
 	os_mutex_lock(&q->dev_lock);
+	sent_submit_locked(q);
 	any = q->dev->in_flight > 0;
 	if (any)
 		dev_reap(q->dev, min, deadline_ns);
 	ended_take_locked(q, &ended);
 	os_mutex_unlock(&q->dev_lock);
-	ended_run(&ended);
+	queue_ops_ended(q, &ended, wait);
 	return any;
 }
 
 static bool help(struct dio_reaper *r)
 {
-	return device_reap(container_of(r, struct uext4_queue, reaper), 1, 0);
+	return device_reap(container_of(r, struct uext4_queue, reaper), 1, 0, false);
 }
 
 static void batch_submit(struct direct_batch *b)
@@ -145,7 +183,7 @@ static void done_wait(struct uext4_queue *q, u64 deadline_ns)
 	bool in_time = true;
 
 	os_mutex_lock(&q->done_lock);
-	while (list_empty(&q->done) && in_time) {
+	while (list_empty(&q->done) && list_empty(&q->sent) && in_time) {
 		if (deadline_ns)
 			in_time = os_cond_wait_until(&q->done_cond, &q->done_lock, deadline_ns);
 		else
@@ -154,6 +192,7 @@ static void done_wait(struct uext4_queue *q, u64 deadline_ns)
 	os_mutex_unlock(&q->done_lock);
 }
 
+/* Who waits for ever can also wait for the journal. */
 static void wait_for_some(struct uext4_queue *q, unsigned missing, u64 deadline_ns)
 {
 	u64 slice;
@@ -162,9 +201,9 @@ static void wait_for_some(struct uext4_queue *q, unsigned missing, u64 deadline_
 		slice = os_clock_mono() + SLICE_NS;
 		if (deadline_ns)
 			slice = min_of(slice, deadline_ns);
-		if (!device_reap(q, 1, slice))
+		if (!device_reap(q, 1, slice, deadline_ns == 0))
 			done_wait(q, deadline_ns);
-	} else if (!device_reap(q, missing, deadline_ns)) {
+	} else if (!device_reap(q, missing, deadline_ns, deadline_ns == 0)) {
 		done_wait(q, deadline_ns);
 	}
 }
@@ -176,7 +215,7 @@ static unsigned reap_locked(struct uext4_queue *q, struct uext4_completion *out,
 	unsigned n = 0;
 
 	min = min_of(min_of(min, max), q->in_use);
-	device_reap(q, 0, 0);
+	device_reap(q, 0, 0, deadline == 0);
 	for (;;) {
 		n += done_take_locked(q, out + n, max - n);
 		if (n >= min || (deadline && os_clock_mono() >= deadline))
@@ -187,7 +226,7 @@ static unsigned reap_locked(struct uext4_queue *q, struct uext4_completion *out,
 
 static void reap_all_locked(struct uext4_queue *q)
 {
-	device_reap(q, 0, 0);
+	device_reap(q, 0, 0, true);
 	if (!done_take_locked(q, NULL, UINT32_MAX))
 		wait_for_some(q, 1, 0);
 }
@@ -264,6 +303,7 @@ static void queue_init(struct uext4_queue *q, struct uext4_fs *fs, unsigned dept
 	list_init(&q->idle);
 	list_init(&q->ended);
 	list_init(&q->done);
+	queue_lines_init(q);
 	q->batch.submit = batch_submit;
 	q->reaper.reap = help;
 	for (unsigned k = 0; k < depth; k++) {

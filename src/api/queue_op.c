@@ -42,9 +42,23 @@ static void work_run(struct os_work *w)
 	worked(op, atomic_load_acq(&op->queue->closing) ? ERR(ECANCELED) : run_sync(op));
 }
 
+static void work(struct queue_op *op, struct os_workqueue *wq, void (*fn)(struct os_work *))
+{
+	atomic_add(&op->queue->working, 1);
+	os_work_init(&op->work, fn);
+	os_work_queue(wq, &op->work);
+}
+
+/* IO-15: once more, by the call that may wait. */
+static void run_again(struct queue_op *op)
+{
+	work(op, op->queue->works, work_run);
+}
+
 static void work_end(struct os_work *w)
 {
 	struct queue_op *op = container_of(w, struct queue_op, work);
+	struct uext4_queue *q = op->queue;
 	s64 result;
 
 	if (MUTANT(COMPLETE_BEFORE_END)) {
@@ -53,28 +67,98 @@ static void work_end(struct os_work *w)
 		return;
 	}
 	result = file_direct_end(&op->direct);
-	if (!op->direct.spoiled) {
+	if (op->direct.spoiled) {
+		run_again(op);
+		atomic_sub(&q->working, 1);
+	} else {
 		worked(op, result);
-		return;
 	}
-	os_work_init(&op->work, work_run); /* IO-15: once more, by the call that may wait */
-	os_work_queue(op->queue->works, &op->work);
 }
 
-static void work(struct queue_op *op, struct os_workqueue *wq, void (*fn)(struct os_work *))
+#define LINE_MAX 64
+
+/* The oldest that wait, or none: then whoever adds the next one starts another worker. */
+static unsigned line_take(struct uext4_queue *q, struct queue_line *line, struct queue_op **ops)
 {
-	atomic_add(&op->queue->working, 1);
-	os_work_init(&op->work, fn);
-	os_work_queue(wq, &op->work);
+	unsigned n = 0;
+
+	os_mutex_lock(&q->done_lock);
+	for (; n < LINE_MAX && !list_empty(&line->ops); n++) {
+		ops[n] = list_first(&line->ops, struct queue_op, node);
+		list_del(&ops[n]->node);
+	}
+	line->runs = n > 0;
+	os_mutex_unlock(&q->done_lock);
+	return n;
 }
 
-void queue_op_ended(struct queue_op *op)
+static void line_add(struct queue_op *op, struct queue_line *line, struct os_workqueue *wq)
 {
-	if (!file_direct_end_blocks(&op->direct)) {
-		queue_op_done(op, file_direct_end(&op->direct));
-		return;
+	struct uext4_queue *q = op->queue;
+	bool start;
+
+	atomic_add(&q->working, 1);
+	os_mutex_lock(&q->done_lock);
+	list_add_tail(&line->ops, &op->node);
+	start = !line->runs;
+	line->runs = true;
+	os_mutex_unlock(&q->done_lock);
+	if (start)
+		(void)os_work_queue(wq, &line->work);
+}
+
+static void end_together(struct uext4_queue *q, struct queue_op **ops, unsigned n, unsigned working)
+{
+	struct file_direct *f[LINE_MAX] = {NULL};
+	struct list done;
+
+	list_init(&done);
+	for (unsigned k = 0; k < n; k++)
+		f[k] = &ops[k]->direct;
+	file_direct_convert(f, n);
+	for (unsigned k = 0; k < n; k++) {
+		ops[k]->result = file_direct_end(f[k]);
+		if (f[k]->spoiled)
+			run_again(ops[k]);
+		else
+			list_add_tail(&done, &ops[k]->node);
 	}
-	work(op, op->queue->ends, work_end);
+	atomic_sub(&q->working, working);
+	queue_ops_done(q, &done);
+}
+
+static void endings_run(struct os_work *w)
+{
+	struct uext4_queue *q = container_of(w, struct uext4_queue, endings.work);
+	struct queue_op *ops[LINE_MAX];
+	unsigned n;
+
+	while ((n = line_take(q, &q->endings, ops)) > 0)
+		end_together(q, ops, n, n);
+}
+
+void queue_ops_ended(struct uext4_queue *q, struct list *ended, bool wait)
+{
+	struct queue_op *op, *next, *here[LINE_MAX];
+	unsigned n = 0;
+
+	list_for_each_entry_safe (op, next, ended, node) {
+		list_del(&op->node);
+		if (!file_direct_end_blocks(&op->direct))
+			queue_op_done(op, file_direct_end(&op->direct));
+		else if (file_direct_end_syncs(&op->direct) || MUTANT(COMPLETE_BEFORE_END))
+			work(op, q->ends, work_end);
+		else if (!wait)
+			line_add(op, &q->endings, q->ends);
+		else
+			here[n++] = op;
+		if (n == LINE_MAX) {
+			end_together(q, here, n, 0);
+			n = 0;
+		}
+	}
+	if (n)
+		end_together(q, here, n, 0);
 }
 
 /* In whoever reaps the device's queue, under dev_lock: its end comes when that is free again. */
@@ -84,6 +168,46 @@ static void transfer_complete(struct direct_io *d)
 
 	ASSERT(os_mutex_held(&op->queue->dev_lock));
 	list_add_tail(&op->queue->ended, &op->node);
+}
+
+/* Waits for locks and the journal, but for the device only where the write must be alone. */
+static void begin(struct queue_op *op)
+{
+	struct uext4_queue *q = op->queue;
+	ssize_t r = ERR(ECANCELED);
+
+	if (!atomic_load_acq(&q->closing)) {
+		api_count(op->req.file->inode, OP_WRITE);
+		api_rw_direct(&op->rw, &op->direct);
+		op->direct.d.complete = transfer_complete;
+		r = file_direct_write_send(&op->direct, op->sent, &op->sent_count);
+	}
+	if (r != FILE_DIRECT_STARTED) {
+		worked(op, r);
+		return;
+	}
+	queue_op_sent(op);
+	atomic_sub(&q->working, 1); /* after: who sees none working finds what was sent */
+}
+
+static void begins_run(struct os_work *w)
+{
+	struct uext4_queue *q = container_of(w, struct uext4_queue, begins.work);
+	struct queue_op *ops[LINE_MAX];
+	unsigned n;
+
+	while ((n = line_take(q, &q->begins, ops)) > 0)
+		for (unsigned k = 0; k < n; k++)
+			begin(ops[k]);
+}
+
+void queue_lines_init(struct uext4_queue *q)
+{
+	list_init(&q->sent);
+	list_init(&q->begins.ops);
+	list_init(&q->endings.ops);
+	os_work_init(&q->begins.work, begins_run);
+	os_work_init(&q->endings.work, endings_run);
 }
 
 /* False: it takes a thread that may block. */
@@ -106,6 +230,15 @@ static bool start_directly(struct queue_op *op)
 		return true;
 	queue_op_done(op, r);
 	return true;
+}
+
+/* What extends a file waits for the device, and so must not keep others waiting. */
+static void start_blocking(struct queue_op *op)
+{
+	if (op->req.op == UEXT4_OP_WRITE && !op->direct.alone)
+		line_add(op, &op->queue->begins, op->queue->works);
+	else
+		work(op, op->queue->works, work_run);
 }
 
 static int rw_set(struct queue_op *op)
@@ -141,8 +274,10 @@ static void start_rw(struct queue_op *op)
 		err = api_rw_check(&op->rw, op->req.op == UEXT4_OP_WRITE);
 	if (err)
 		queue_op_done(op, err);
-	else if (!api_rw_is_direct(&op->rw) || !start_directly(op))
+	else if (!api_rw_is_direct(&op->rw))
 		work(op, op->queue->works, work_run);
+	else if (!start_directly(op))
+		start_blocking(op);
 }
 
 void queue_op_start(struct queue_op *op)

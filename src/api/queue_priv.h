@@ -1,11 +1,13 @@
 /*
  * Inside a queue of requests.
  *
- * A request stands in one place at a time: idle; with a worker; in flight at
- * the device; ended there (its end still to be run); done (to be reaped). The
- * end of what was in flight runs in whoever reaped it, if it can't block, else
- * in a worker of `ends`: these never wait for a request of `works`, which may
- * wait for them.
+ * A request stands in one place at a time: idle; with a worker; sent by it, for
+ * whoever reaps to give it to the device; in flight there; ended there (its end
+ * still to be run); done (to be reaped). The end of what was in flight runs in
+ * whoever reaped it, if it can't block or the reaper has time, else in a worker
+ * of `ends`: these never wait for a request of `works`, which may wait for
+ * them. Ends that change the map share a handle; ends that sync go alone, to a
+ * worker.
  *
  * Locks: lock -> (those of the file system) -> dev_lock -> done_lock.
  */
@@ -26,8 +28,17 @@ struct queue_op {
 	struct iovec iov[OP_IOVECS];
 	struct iovec *iov_heap; /* NULL when iov is enough */
 	struct os_work work;
-	struct list node; /* of the place where it stands */
+	struct list node;		       /* of the place where it stands */
+	struct dev_req *sent[DIRECT_SEGMENTS]; /* what a worker left to be submitted */
+	unsigned sent_count;
 	s64 result;
+};
+
+/* Requests that wait for one worker, which takes as many at a time as have come. */
+struct queue_line {
+	struct list ops; /* done_lock */
+	bool runs;	 /* done_lock */
+	struct os_work work;
 };
 
 struct uext4_queue {
@@ -50,6 +61,9 @@ struct uext4_queue {
 	unsigned working; /* atomic; requests with workers */
 
 	struct os_workqueue *works, *ends;
+	struct queue_line begins;  /* direct writes that need more than a mapping, in works */
+	struct list sent;	   /* done_lock; begun there, for the device's next user */
+	struct queue_line endings; /* what changes the map, in ends */
 	struct queue_op op[];
 };
 
@@ -57,10 +71,16 @@ struct uext4_queue {
 /* Takes op to wherever it goes; the batch is submitted by the caller. */
 void queue_op_start(struct queue_op *op);
 void queue_op_release(struct queue_op *op); /* drops what it holds */
-/* op leaves the device: runs its end here or in a worker. */
-void queue_op_ended(struct queue_op *op);
+/* They leave the device: their ends run here, if they can't block or `wait` says that the caller
+ * may, or in a worker. */
+void queue_ops_ended(struct uext4_queue *q, struct list *ended, bool wait);
+
+void queue_lines_init(struct uext4_queue *q);
 
 /* queue.c */
 void queue_op_done(struct queue_op *op, s64 result);
+/* All of the list at once, with the results that they have. */
+void queue_ops_done(struct uext4_queue *q, struct list *ops);
+void queue_op_sent(struct queue_op *op);
 
 #endif

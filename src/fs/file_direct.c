@@ -262,6 +262,7 @@ static int write_args(struct file_direct *f)
 
 	f->d.io = &f->inode->io;
 	f->d.ops = &file_direct_write_ops;
+	f->converted = f->alone = false;
 	if (!err)
 		err = volume_check_write(f->inode->volume);
 	return err ? err : total_len(f->d.iov, f->d.iov_count, &f->d.len);
@@ -298,6 +299,11 @@ bool file_direct_end_blocks(const struct file_direct *f)
 		return f->times != 0;
 	return f->times || f->sync_after || f->d.seen & DIRECT_UNWRITTEN ||
 	       atomic_load_acq(&f->d.io->folio_count);
+}
+
+bool file_direct_end_syncs(const struct file_direct *f)
+{
+	return f->d.request & IOMAP_WRITE && f->sync_after;
 }
 
 /* IO-50: (1) to (4) are direct_finish, (5) is here; (6) when no lock is held any more. */
@@ -353,11 +359,14 @@ ssize_t file_direct_write_start(struct file_direct *f, struct direct_batch *b)
 /* Waits in the lock where others must not see the middle of it (IO-41, IO-42), else outside. */
 static ssize_t write_wait(struct file_direct *f, struct direct_sync *s)
 {
+	void (*complete)(struct direct_io *) = f->d.complete;
 	ssize_t n;
 
 	if (!f->alone)
 		unlock(f);
+	f->d.complete = NULL;
 	direct_sync_wait(s);
+	f->d.complete = complete;
 	n = end_transfer(f);
 	if (f->extends)
 		file_direct_extend_end(f, n);
@@ -415,19 +424,34 @@ static ssize_t write_short(struct file_direct *f, u64 done)
 	return write_rest(f, done);
 }
 
+/* Where others may see the middle of it, and nothing is left for the cache to do. */
+static bool write_sent(
+	struct file_direct *f, struct direct_sync *s, struct dev_req **reqs, unsigned *count)
+{
+	*count = 0;
+	if (!f->alone && f->d.done == f->d.len && !f->d.error)
+		*count = direct_sync_take(s, &f->d, reqs);
+	if (*count)
+		unlock(f);
+	return *count > 0;
+}
+
 /* IO-39: a write that met a changed map starts again with the exclusive lock. */
-static ssize_t write_directly(struct file_direct *f)
+static ssize_t write_directly(struct file_direct *f, struct dev_req **reqs, unsigned *count)
 {
 	struct direct_sync s;
 	bool in_flight;
 	ssize_t n;
 
 	f->force_exclusive = false;
+	f->times = 0;
 	direct_sync_init(&s, f->inode->volume->dev);
 	for (;;) {
 		n = write_begin(f, &s.batch, &in_flight);
 		if (n)
 			return n;
+		if (reqs && in_flight && write_sent(f, &s, reqs, count))
+			return FILE_DIRECT_STARTED;
 		n = write_wait(f, &s);
 		if (f->spoiled) /* what was unwritten has a written place now: once more is enough
 				 */
@@ -444,7 +468,17 @@ ssize_t file_direct_write(struct file_direct *f, u64 *pos)
 
 	if (n || f->d.len == 0)
 		return n;
-	n = write_directly(f);
+	n = write_directly(f, NULL, NULL);
 	*pos = f->d.pos;
 	return end_sync(f, n);
+}
+
+ssize_t file_direct_write_send(struct file_direct *f, struct dev_req **reqs, unsigned *count)
+{
+	ssize_t n = write_args(f);
+
+	if (n || f->d.len == 0)
+		return n;
+	n = write_directly(f, reqs, count);
+	return n == FILE_DIRECT_STARTED ? n : end_sync(f, n);
 }

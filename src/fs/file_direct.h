@@ -28,9 +28,11 @@ struct file_direct {
 	bool unaligned;
 	bool force_exclusive;
 	bool sync_after;
-	u32 zeroings; /* of the map, before the lookups (IO-15) */
-	bool spoiled; /* ended with -EAGAIN: the data may have been zeroed, and is to be written
-			 again */
+	u32 zeroings;	/* of the map, before the lookups (IO-15) */
+	bool spoiled;	/* ended with -EAGAIN: the data may have been zeroed, and is to be written
+			   again */
+	bool converted; /* by file_direct_convert, with this outcome: */
+	int convert_err;
 	u32 times; /* INODE_*TIME set at the start of what is in flight, to be stored at its end */
 	struct mapping ahead; /* what the lock decision saw; len 0 = nothing */
 };
@@ -49,6 +51,13 @@ ssize_t file_direct_read_start(struct file_direct *f, struct direct_batch *b);
 ssize_t file_direct_write_start(struct file_direct *f, struct direct_batch *b);
 /* May the end block: a handle, a commit, pages of others? Then it belongs to a worker. */
 bool file_direct_end_blocks(const struct file_direct *f);
+/* Will the end wait for a commit? */
+bool file_direct_end_syncs(const struct file_direct *f);
+/*
+ * For transfers of one volume that ended together, before file_direct_end of each: what their ends
+ * would convert, under one handle instead of one each.
+ */
+void file_direct_convert(struct file_direct *const *f, unsigned count);
 /* The result; the transfer is not counted any more. */
 ssize_t file_direct_end(struct file_direct *f);
 
@@ -56,5 +65,11 @@ ssize_t file_direct_end(struct file_direct *f);
 ssize_t file_direct_read(struct file_direct *f);
 /* *pos is where it went (append). What can't be done directly goes through the cache (IO-47). */
 ssize_t file_direct_write(struct file_direct *f, u64 *pos);
+/*
+ * The same, but it does not wait for the device where it need not, so that *count > 0 requests in
+ * reqs, which has room for DIRECT_SEGMENTS, are left to the caller to submit:
+ * FILE_DIRECT_STARTED, as above.
+ */
+ssize_t file_direct_write_send(struct file_direct *f, struct dev_req **reqs, unsigned *count);
 
 #endif

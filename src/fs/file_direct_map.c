@@ -145,6 +145,59 @@ static int convert(struct handle *h, struct inode *i, u64 pos, u64 end)
 	return err;
 }
 
+/* IO-15: another's conversion, without room, may have zeroed what was just written. */
+static int unless_spoiled(struct file_direct *f, int err)
+{
+	f->spoiled = !err && map_zeroings(&f->inode->map) != f->zeroings;
+	return f->spoiled ? -EAGAIN : err;
+}
+
+static bool owes_conversion(const struct file_direct *f)
+{
+	return f->d.request & IOMAP_WRITE && f->d.seen & DIRECT_UNWRITTEN && !f->extends &&
+	       !direct_error(&f->d);
+}
+
+/* IO-62. One that fails leaves the others what they got; the handle's own error is everybody's. */
+static int convert_owed(struct handle *h, struct file_direct *f)
+{
+	int err = volume_check(f->inode->volume);
+
+	if (!err)
+		err = ensure(h, map_convert_credits(&f->inode->map, 1));
+	if (!err)
+		err = convert(h, f->inode, f->d.pos, f->d.pos + f->d.done);
+	return unless_spoiled(f, err);
+}
+
+static void convert_together(struct handle *h, struct file_direct *const *f, unsigned count)
+{
+	int err;
+
+	for (unsigned k = 0; k < count; k++) {
+		f[k]->converted = owes_conversion(f[k]);
+		if (f[k]->converted)
+			f[k]->convert_err = convert_owed(h, f[k]);
+	}
+	err = handle_stop(h);
+	for (unsigned k = 0; k < count; k++)
+		if (f[k]->converted && !f[k]->convert_err)
+			f[k]->convert_err = err;
+}
+
+void file_direct_convert(struct file_direct *const *f, unsigned count)
+{
+	struct handle h;
+	unsigned first = 0;
+
+	while (first < count && !owes_conversion(f[first]))
+		first++;
+	/* If it can't start, each end tries by itself. */
+	if (first < count && handle_start(f[first]->inode->volume->journal, &h,
+				     map_convert_credits(&f[first]->inode->map, 1), 0) == 0)
+		convert_together(&h, f + first, count - first);
+}
+
 /* IO-50: conversion, then sizes; on an error nothing is converted (IO-53). */
 static int write_done(struct direct_io *d, u64 bytes, int err)
 {
@@ -155,6 +208,8 @@ static int write_done(struct direct_io *d, u64 bytes, int err)
 
 	if (err && !MUTANT(ERROR_CONVERTS))
 		return 0;
+	if (f->converted)
+		return f->convert_err;
 	err = volume_check(i->volume); /* IO-62 */
 	if (err || !(f->extends || d->seen & DIRECT_UNWRITTEN))
 		return err;
@@ -164,10 +219,7 @@ static int write_done(struct direct_io *d, u64 bytes, int err)
 		return err;
 	if (d->seen & DIRECT_UNWRITTEN)
 		err = convert(&h, i, d->pos, end);
-	/* IO-15: another's conversion, without room, may have zeroed what was just written. */
-	f->spoiled = !err && map_zeroings(&i->map) != f->zeroings;
-	if (f->spoiled)
-		err = -EAGAIN;
+	err = unless_spoiled(f, err);
 	if (!err && f->extends)
 		err = publish_sizes(&h, i, end);
 	return handle_end(&h, err);

@@ -7,6 +7,8 @@
 #include "iomap/folio.h"
 #include "os/mem.h"
 
+#include <string.h>
+
 static bool is_write(const struct direct_io *d)
 {
 	return d->request & IOMAP_WRITE;
@@ -300,7 +302,7 @@ static u64 read_clip(struct direct_io *d)
 
 ssize_t direct_finish(struct direct_io *d)
 {
-	int err = d->error ? d->error : atomic_load_acq(&d->io_error), after;
+	int err = direct_error(d), after;
 
 	heap_free(d);
 	if (!is_write(d))
@@ -342,6 +344,17 @@ void direct_sync_init(struct direct_sync *s, struct dev *dev)
 	s->batch.count = 0;
 	s->batch.submit = sync_submit;
 	s->dev = dev;
+}
+
+unsigned direct_sync_take(struct direct_sync *s, struct direct_io *d, struct dev_req **reqs)
+{
+	unsigned n = s->batch.count;
+
+	if (d->heap || n != d->segs_used)
+		return 0;
+	memcpy(reqs, s->batch.req, n * sizeof(*reqs));
+	s->batch.count = 0;
+	return n;
 }
 
 void direct_sync_wait(struct direct_sync *s)

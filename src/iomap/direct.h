@@ -17,6 +17,7 @@
 
 #include "dev/dev.h"
 #include "iomap/pagecache.h"
+#include "os/atomic.h"
 
 #define DIRECT_SEGMENTS 2
 #define DIRECT_IOVECS 6
@@ -88,6 +89,11 @@ int direct_check_alignment(const struct direct_io *d);
  * called once. False: nothing is; go on to direct_finish at once.
  */
 bool direct_start(struct direct_io *d, struct direct_batch *b);
+/* The first error so far, for who has the transfer after complete(). */
+static inline int direct_error(const struct direct_io *d)
+{
+	return d->error ? d->error : atomic_load_acq(&d->io_error);
+}
 /* Bytes, or the error; never -ENOTBLK. Once, after start or complete(). */
 ssize_t direct_finish(struct direct_io *d);
 
@@ -99,5 +105,10 @@ struct direct_sync {
 void direct_sync_init(struct direct_sync *s, struct dev *dev);
 /* Afterwards every transfer that was started is complete. No lock but the inode's held. */
 void direct_sync_wait(struct direct_sync *s);
+/*
+ * Takes d's requests, none of them submitted yet, out of s, where nothing else is: *reqs has room
+ * for DIRECT_SEGMENTS. 0: there are more of them, or s has submitted some.
+ */
+unsigned direct_sync_take(struct direct_sync *s, struct direct_io *d, struct dev_req **reqs);
 
 #endif
