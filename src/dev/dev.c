@@ -198,6 +198,15 @@ void dev_queue_get_single(struct dev *dev, struct dev_queue **out)
 	*out = pool_get(dev, POOL_SYNC);
 }
 
+void dev_submit_single(struct dev *dev, struct dev_req *req)
+{
+	struct dev_queue *q;
+
+	dev_queue_get_single(dev, &q);
+	dev_submit(q, &req, 1);
+	dev_queue_put(q);
+}
+
 void dev_queue_put(struct dev_queue *q)
 {
 	dev_drain(q);

@@ -143,6 +143,8 @@ int dev_resize(struct dev *dev, u64 size);
 int dev_queue_get(struct dev *dev, struct dev_queue **out);
 /* The same of depth one, where a request costs a single system call. */
 void dev_queue_get_single(struct dev *dev, struct dev_queue **out);
+/* One request from begin to end in such a queue: also for who has a queue for more. */
+void dev_submit_single(struct dev *dev, struct dev_req *req);
 void dev_queue_put(struct dev_queue *q);
 
 #endif

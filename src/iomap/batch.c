@@ -135,6 +135,9 @@ void io_batch_add(struct io_batch *b, struct folio *f, u64 mask, u64 addr)
 void io_batch_finish(struct io_batch *b)
 {
 	batch_close_req(b);
-	batch_submit(b);
+	if (b->ready_count == 1 && b->queue->in_flight == 0)
+		dev_submit_single(b->queue->dev, b->ready[0]);
+	else
+		batch_submit(b);
 	dev_queue_put(b->queue);
 }

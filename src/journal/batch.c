@@ -86,7 +86,8 @@ static void write_done(struct dev_req *r)
 	s->half->pending--;
 }
 
-static void half_submit(struct batch *b, struct half *h)
+/* A request that is alone, as in a small commit, needs no ring. */
+static void half_submit(struct batch *b, struct half *h, bool alone)
 {
 	struct dev_req *reqs[HALF_REQS];
 	u32 i;
@@ -103,7 +104,9 @@ static void half_submit(struct batch *b, struct half *h)
 		reqs[i] = &s->req;
 	}
 	h->pending = h->reqs;
-	if (h->reqs)
+	if (alone)
+		dev_submit_single(b->dev, reqs[0]);
+	else if (h->reqs)
 		dev_submit(b->q, reqs, h->reqs);
 }
 
@@ -121,7 +124,7 @@ static void half_wait(struct batch *b, struct half *h)
 
 static void switch_halves(struct batch *b)
 {
-	half_submit(b, &b->half[b->cur]);
+	half_submit(b, &b->half[b->cur], false);
 	b->cur ^= 1;
 	half_wait(b, &b->half[b->cur]);
 }
@@ -180,7 +183,9 @@ void batch_undo(struct batch *b)
 
 int batch_end(struct batch *b)
 {
-	half_submit(b, &b->half[b->cur]);
+	struct half *h = &b->half[b->cur];
+
+	half_submit(b, h, h->reqs == 1 && b->half[!b->cur].pending == 0);
 	half_wait(b, &b->half[0]);
 	half_wait(b, &b->half[1]);
 	dev_queue_put(b->q);

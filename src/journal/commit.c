@@ -192,8 +192,10 @@ static void finish_txn(struct journal *j, struct txn *t)
 		txn_free_locked(t);
 	}
 	checkpoint_consider_locked(j);
-	if (!MUTANT(WAKE_LOST))
+	if (!MUTANT(WAKE_LOST)) {
 		os_cond_broadcast(&j->state_cond);
+		os_cond_broadcast(&j->done_cond);
+	}
 	os_mutex_unlock(&j->lock);
 }
 

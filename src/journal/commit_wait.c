@@ -55,7 +55,7 @@ int journal_commit_wait(struct journal *j, tid_nr tid)
 			err = ERR(EIO);
 			break;
 		}
-		os_cond_wait(&j->state_cond, &j->lock);
+		os_cond_wait(&j->done_cond, &j->lock);
 	}
 	os_mutex_unlock(&j->lock);
 	return err;

@@ -41,6 +41,7 @@ int journal_alloc(const struct journal_params *params, struct journal **out)
 	os_mutex_init(&j->tail_lock, RANK_HANDLE, "journal_tail");
 	os_mutex_init(&j->nj_flush, RANK_HANDLE, "nojournal_flush");
 	os_cond_init(&j->state_cond, "journal_state");
+	os_cond_init(&j->done_cond, "journal_done");
 	os_cond_init(&j->commit_cond, "journal_commit");
 	os_cond_init(&j->cp_cond, "journal_checkpoint");
 	os_cond_init(&j->ordered_cond, "journal_ordered");
@@ -280,6 +281,7 @@ void journal_abort(struct journal *j, int err)
 	os_mutex_lock(&j->lock);
 	j->errno_pending = journal_exists(j) && err != -ESHUTDOWN; /* asked for: no damage */
 	os_cond_broadcast(&j->state_cond);
+	os_cond_broadcast(&j->done_cond);
 	os_cond_broadcast(&j->commit_cond);
 	os_cond_broadcast(&j->cp_cond);
 	os_mutex_unlock(&j->lock);

@@ -54,6 +54,7 @@ struct journal {
 	struct os_mutex
 		list_lock; /* rank JOURNAL, order 1: lists of all transactions, revoke tables */
 	struct os_cond state_cond;   /* with lock: a state, a request or log space changed */
+	struct os_cond done_cond;    /* with lock: committed_tid changed, or an abort */
 	struct os_cond commit_cond;  /* with lock: wakes the commit thread (or the flusher) */
 	struct os_cond cp_cond;	     /* with lock: wakes the checkpoint thread */
 	struct os_cond ordered_cond; /* with list_lock: an ordered write ended */

@@ -283,7 +283,7 @@ static enum sim_outcome outcome_of(enum mutant mutant, void (*fn)(void *), const
 static void test_planted_lost_wake_up(void **state)
 {
 	assert_int_equal(outcome_of(MUTANT_WAKE_LOST, users_run,
-				 "waits for condition journal_state, signalled by nobody"),
+				 "waits for condition journal_done, signalled by nobody"),
 		SIM_DEADLOCK);
 }
 
