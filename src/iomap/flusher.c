@@ -46,14 +46,16 @@ struct pass {
 	struct iofile *io;
 };
 
+#define PASSES_MAX 64 /* of one taker */
+#define SMALL_FOLIOS 16
+
 /*
  * Takes the oldest file dirtied before the limit off the list, pinned. One on
  * its way out is left to its own end, but taken off so that the walk goes on.
  */
-static bool pass_begin(struct page_cache *pc, u64 limit_ns, struct pass *pass)
+static bool pass_begin_locked(struct page_cache *pc, u64 limit_ns, struct pass *pass)
 {
 	pass->io = NULL;
-	os_mutex_lock(&pc->lock);
 	while (!pass->io && !pc->quiet && !list_empty(&pc->dirty_files)) {
 		struct iofile *io = list_first(&pc->dirty_files, struct iofile, dirty_node);
 
@@ -69,22 +71,59 @@ static bool pass_begin(struct page_cache *pc, u64 limit_ns, struct pass *pass)
 		pass->seq = ++pc->pass_seq;
 		list_add_tail(&pc->passes, &pass->node);
 	}
-	os_mutex_unlock(&pc->lock);
 	return pass->io != NULL;
 }
 
-/* What could not even be tried, for want of memory, goes back on the list. */
-static void pass_end(struct page_cache *pc, u64 limit_ns, struct pass *pass)
+/* As many small files as come one after the other, or one that is not. */
+static unsigned passes_begin(struct page_cache *pc, u64 limit_ns, struct pass *passes)
 {
-	struct iofile *io = pass->io;
+	unsigned n = 0;
+	bool small = true;
 
-	if (iofile_is_dirty(io))
-		file_list(io, max_of(os_clock_mono(), limit_ns + 1));
-	io->ops->put(io); /* before: who waits for the pass counts on that */
 	os_mutex_lock(&pc->lock);
-	list_del(&pass->node);
+	while (small && n < PASSES_MAX && pass_begin_locked(pc, limit_ns, &passes[n])) {
+		small = atomic_load_relaxed(&passes[n].io->dirty_count) <= SMALL_FOLIOS;
+		n++;
+	}
+	os_mutex_unlock(&pc->lock);
+	return n;
+}
+
+/* What could not even be tried, for want of memory, goes back on the list. */
+static void passes_end(struct page_cache *pc, u64 limit_ns, struct pass *passes, unsigned count)
+{
+	for (unsigned k = 0; k < count; k++) {
+		struct iofile *io = passes[k].io;
+
+		if (iofile_is_dirty(io))
+			file_list(io, max_of(os_clock_mono(), limit_ns + 1));
+		io->ops->put(io); /* before: who waits for the pass counts on that */
+	}
+	os_mutex_lock(&pc->lock);
+	for (unsigned k = 0; k < count; k++)
+		list_del(&passes[k].node);
 	os_cond_broadcast(&pc->progress);
 	os_mutex_unlock(&pc->lock);
+}
+
+/* Side by side what is small, then each to its end. */
+static int passes_run(struct page_cache *pc, struct pass *passes, unsigned count)
+{
+	struct iofile *files[PASSES_MAX];
+	unsigned small = 0;
+	int err;
+
+	for (unsigned k = 0; k < count; k++)
+		if (atomic_load_relaxed(&passes[k].io->dirty_count) <= SMALL_FOLIOS)
+			files[small++] = passes[k].io;
+	err = files_write_small(pc, files, small);
+	for (unsigned k = 0; k < count; k++) {
+		int one = iofile_write_range(
+			passes[k].io, 0, UINT64_MAX, !MUTANT(PASS_FORGETS_WRITEBACK));
+
+		err = err ? err : one;
+	}
+	return err;
 }
 
 /*
@@ -93,15 +132,15 @@ static void pass_end(struct page_cache *pc, u64 limit_ns, struct pass *pass)
  */
 static int write_files(struct page_cache *pc, u64 limit_ns)
 {
-	struct pass pass;
+	struct pass passes[PASSES_MAX];
+	unsigned n;
 	int err = 0;
 
-	while (pass_begin(pc, limit_ns, &pass)) {
-		int one =
-			iofile_write_range(pass.io, 0, UINT64_MAX, !MUTANT(PASS_FORGETS_WRITEBACK));
+	while ((n = passes_begin(pc, limit_ns, passes)) != 0) {
+		int some = passes_run(pc, passes, n);
 
-		err = err ? err : one;
-		pass_end(pc, limit_ns, &pass);
+		err = err ? err : some;
+		passes_end(pc, limit_ns, passes, n);
 	}
 	return err;
 }

@@ -168,7 +168,10 @@ int folio_fill_locked(struct folio *f, u64 mask);
 /* Makes [pos, pos+len) resident and readable where it can. Caller holds the fill lock. */
 int fill_range(struct iofile *io, u64 pos, u64 len);
 
-/* writeback.c: one writer that has no memory for a batch of its own uses the reserve. */
+/* writeback.c: one round over many small files, as far as it gets. Returns what was lost. */
+int files_write_small(struct page_cache *pc, struct iofile *const *files, unsigned count);
+
+/* One writer that has no memory for a batch of its own uses the reserve. */
 int reserve_init(struct page_cache *pc);
 void reserve_fini(struct page_cache *pc);
 

@@ -89,6 +89,18 @@ static int write_all_kinds(struct iofile *io, u64 start, u64 end, bool wait)
 	return err;
 }
 
+int files_write_small(struct page_cache *pc, struct iofile *const *files, unsigned count)
+{
+	struct io_writer *w;
+	int err;
+
+	if (count < 2 || io_writer_create(pc, &w))
+		return 0;
+	err = io_writer_run_small(w, files, count);
+	io_writer_destroy(w);
+	return err;
+}
+
 int iofile_write_mapped(struct iofile *io, u64 start, u64 end)
 {
 	struct page_cache *pc = io->cache;

@@ -1,7 +1,7 @@
 /*
- * One writer of one file: in rounds, it claims dirty folios, maps them, writes
- * them and tells the file system, before anyone who waits for the folios goes
- * on (IO-74).
+ * One writer of one file, or of many small ones at once: in rounds, it claims
+ * dirty folios, maps them, writes them and tells the file system, before anyone
+ * who waits for the folios goes on (IO-74).
  *
  * A folio is marked WRITEBACK under its lock before its mapping is looked up,
  * and truncate waits for that flag before it frees blocks: so a mapping used
@@ -156,12 +156,13 @@ static int map_run(struct io_writer *w, unsigned k, struct iomap *m)
 	return 0;
 }
 
-static int map_round(struct io_writer *w)
+/* What was claimed of w->io: claims from `from` on. */
+static int map_claims(struct io_writer *w, unsigned from)
 {
 	struct iomap m = {0};
 	int err;
 
-	for (unsigned k = 0; k < w->count; k++) {
+	for (unsigned k = from; k < w->count; k++) {
 		while (w->claimed[k].todo) {
 			err = map_run(w, k, &m);
 			if (err)
@@ -186,8 +187,8 @@ static void span_tell(struct io_writer *w, const struct span *s)
 		return;
 	if (ops->written)
 		err = ops->written(w->io, s->pos, s->end - s->pos, err);
-	if (!w->err)
-		w->err = io_writer_error(err);
+	if (!w->file_err)
+		w->file_err = io_writer_error(err);
 }
 
 static void span_add(struct io_writer *w, struct span *s, const struct folio *f, u64 mask, int err)
@@ -249,11 +250,13 @@ static void clear_submitted(struct io_writer *w)
 	}
 }
 
-static void tell_outcome(struct io_writer *w, int close_err)
+/* Of the claims [from, to), all of w->io. */
+static void tell_outcome(struct io_writer *w, unsigned from, unsigned to, int close_err)
 {
 	struct span s = {0};
 
-	for (unsigned k = 0; k < w->count; k++) {
+	w->file_err = 0;
+	for (unsigned k = from; k < to; k++) {
 		struct claimed *c = &w->claimed[k];
 		int err = atomic_load_relaxed(&c->folio->io_error);
 
@@ -262,9 +265,24 @@ static void tell_outcome(struct io_writer *w, int close_err)
 	}
 	span_tell(w, &s);
 	s = (struct span){0};
-	for (unsigned k = 0; k < w->count; k++)
+	for (unsigned k = from; k < to; k++)
 		span_add(w, &s, w->claimed[k].folio, w->claimed[k].lost, w->give_up);
 	span_tell(w, &s);
+	if (w->file_err)
+		iofile_error_set(w->io, w->file_err);
+	w->err = w->err ? w->err : w->file_err;
+}
+
+static void tell_files(struct io_writer *w, int close_err)
+{
+	unsigned to;
+
+	for (unsigned from = 0; from < w->count; from = to) {
+		w->io = w->claimed[from].folio->io;
+		for (to = from + 1; to < w->count && w->claimed[to].folio->io == w->io;)
+			to++;
+		tell_outcome(w, from, to, close_err);
+	}
 }
 
 /* Once more to where it is mapped by now, for what an error has not settled already. */
@@ -336,29 +354,33 @@ static int round_open(struct io_writer *w)
 	return err && w->give_up ? io_batch_start(w->batch, DEV_WRITE, io_writer_part_done) : err;
 }
 
+/* Nothing more is mapped: the device, then the file system. */
+static void round_close(struct io_writer *w)
+{
+	const struct iofile_ops *ops = w->io->ops;
+	int close_err = 0;
+
+	if (ops->writeback_close)
+		close_err = ops->writeback_close(w->io, &w->wb);
+	TRACE("write_round", w->count, close_err);
+	io_batch_finish(w->batch);
+	if (ops->written)
+		clear_submitted(w);
+	tell_files(w, close_err);
+	io_writer_release(w);
+}
+
 /* *pos moves behind what was claimed; an error tells that some of it is dirty again. */
 static int round_run(struct io_writer *w, u64 *pos, u64 end)
 {
-	const struct iofile_ops *ops = w->io->ops;
-	int err = round_open(w), close_err = 0, before = w->err;
+	int err = round_open(w);
 
 	if (err)
 		return err;
 	TRACE("write_open", *pos, w->wb.open);
 	claim_round(w, pos, end);
-	err = map_round(w);
-	if (ops->writeback_close)
-		close_err = ops->writeback_close(w->io, &w->wb);
-	TRACE("write_round", *pos, w->count);
-	io_batch_finish(w->batch);
-	io_writer_hide_failed(w);
-	if (ops->written)
-		clear_submitted(w);
-	tell_outcome(w, close_err);
-	repair_spoiled(w);
-	if (w->err && !before)
-		iofile_error_set(w->io, w->err);
-	io_writer_release(w);
+	err = map_claims(w, 0);
+	round_close(w);
 	return err;
 }
 
@@ -401,5 +423,29 @@ int io_writer_run(struct io_writer *w, u64 start, u64 end)
 		else if (!ops->writeback_retry || !ops->writeback_retry(w->io, err, &attempts))
 			w->give_up = err;
 	}
+	return w->err;
+}
+
+/*
+ * One handle for all of them: none may be started once a folio is claimed. What it does not reach,
+ * or what fails before the device, stays dirty.
+ */
+int io_writer_run_small(struct io_writer *w, struct iofile *const *files, unsigned count)
+{
+	int err = 0;
+
+	io_writer_begin(w, files[0], false);
+	w->wb.needed = true;
+	if (round_open(w))
+		return 0;
+	for (unsigned k = 0; !err && k < count && !io_writer_full(w); k++) {
+		unsigned from = w->count;
+		u64 pos = 0;
+
+		w->io = files[k];
+		claim_round(w, &pos, UINT64_MAX);
+		err = map_claims(w, from);
+	}
+	round_close(w);
 	return w->err;
 }

@@ -19,9 +19,10 @@ struct io_writer {
 	struct iofile *io;
 	struct io_batch *batch;
 	struct iomap_writeback wb;
-	bool wait;   /* for other writers' folios */
-	int give_up; /* not 0: blocks that can't be mapped are lost with this error */
-	int err;     /* first error that lost data */
+	bool wait;    /* for other writers' folios */
+	int give_up;  /* not 0: blocks that can't be mapped are lost with this error */
+	int err;      /* first error that lost data */
+	int file_err; /* the same of this round and file */
 	u64 bytes;
 	unsigned count;
 	struct claimed claimed[ROUND_FOLIOS];
@@ -32,6 +33,8 @@ void io_writer_destroy(struct io_writer *w);
 void io_writer_begin(struct io_writer *w, struct iofile *io, bool wait);
 /* Writes what is dirty in [start, end). */
 int io_writer_run(struct io_writer *w, u64 start, u64 end);
+/* One round over files that are small and pinned, all of one cache: tells what was lost. */
+int io_writer_run_small(struct io_writer *w, struct iofile *const *files, unsigned count);
 /* Writes those blocks of exactly [start, end) that have a written place: no allocation, no handle.
  */
 int io_writer_run_mapped(struct io_writer *w, u64 start, u64 end);
