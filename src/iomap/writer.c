@@ -354,17 +354,22 @@ static int round_open(struct io_writer *w)
 	return err && w->give_up ? io_batch_start(w->batch, DEV_WRITE, io_writer_part_done) : err;
 }
 
-/* Nothing more is mapped: the device, then the file system. */
-static void round_close(struct io_writer *w)
+/* Nothing more is mapped: all of it goes to the device. */
+static int round_write(struct io_writer *w)
 {
 	const struct iofile_ops *ops = w->io->ops;
-	int close_err = 0;
+	int err = 0;
 
 	if (ops->writeback_close)
-		close_err = ops->writeback_close(w->io, &w->wb);
-	TRACE("write_round", w->count, close_err);
+		err = ops->writeback_close(w->io, &w->wb);
+	TRACE("write_round", w->count, err);
 	io_batch_finish(w->batch);
-	if (ops->written)
+	return err;
+}
+
+static void round_tell(struct io_writer *w, int close_err)
+{
+	if (w->io->ops->written)
 		clear_submitted(w);
 	tell_files(w, close_err);
 	io_writer_release(w);
@@ -380,7 +385,7 @@ static int round_run(struct io_writer *w, u64 *pos, u64 end)
 	TRACE("write_open", *pos, w->wb.open);
 	claim_round(w, pos, end);
 	err = map_claims(w, 0);
-	round_close(w);
+	round_tell(w, round_write(w));
 	return err;
 }
 
@@ -426,9 +431,21 @@ int io_writer_run(struct io_writer *w, u64 start, u64 end)
 	return w->err;
 }
 
+/* A request may span several files: which of them the device can't take shows when they go alone.
+ */
+static void keep_failed(struct io_writer *w, int close_err)
+{
+	for (unsigned k = 0; k < w->count; k++) {
+		struct claimed *c = &w->claimed[k];
+
+		if (close_err || atomic_load_relaxed(&c->folio->io_error))
+			c->todo = c->mask;
+	}
+}
+
 /*
  * One handle for all of them: none may be started once a folio is claimed. What it does not reach,
- * or what fails before the device, stays dirty.
+ * and what fails before the device has it, stays dirty.
  */
 int io_writer_run_small(struct io_writer *w, struct iofile *const *files, unsigned count)
 {
@@ -446,6 +463,7 @@ int io_writer_run_small(struct io_writer *w, struct iofile *const *files, unsign
 		claim_round(w, &pos, UINT64_MAX);
 		err = map_claims(w, from);
 	}
-	round_close(w);
+	keep_failed(w, round_write(w));
+	round_tell(w, 0);
 	return w->err;
 }

@@ -10,7 +10,7 @@
 struct claimed {
 	struct folio *folio; /* one reference; WRITEBACK and SUBMITTED are ours */
 	u64 mask;	     /* blocks that were dirty */
-	u64 todo;	     /* of these: no place on the device yet */
+	u64 todo;	     /* of these: not on the device yet */
 	u64 lost;	     /* of these: there is none */
 };
 
