@@ -79,8 +79,14 @@ void dir_touched(struct inode *dir)
 	inode_touch(dir, INODE_MTIME | INODE_CTIME);
 }
 
+static bool is_listed(const struct inode *i)
+{
+	return atomic_load_acq(&i->state) & INODE_ORPHAN_LIST;
+}
+
 int drop_link(struct handle *h, struct inode *i)
 {
+	bool listed = is_listed(i);
 	int err = 0;
 
 	if (i->f.links == 0)
@@ -89,7 +95,9 @@ int drop_link(struct handle *h, struct inode *i)
 	inode_touch(i, INODE_CTIME);
 	if (i->f.links == 0 && !MUTANT(UNLINK_NO_ORPHAN))
 		err = orphan_add(h, i);
-	return err || MUTANT(LINKS_STALE) ? err : inode_dirty(h, i);
+	if (err || MUTANT(LINKS_STALE) || listed != is_listed(i))
+		return err; /* the last one: its record has written the inode */
+	return inode_dirty(h, i);
 }
 
 /* A directory is gone at once: no links, no size; its blocks are freed with the last reference. */

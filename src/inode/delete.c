@@ -42,7 +42,7 @@ static int truncate_in(struct handle *h, struct inode *i)
 	if (!err)
 		err = ensure(h, ORPHAN_CREDITS + INODE_DIRTY_CREDITS, 0);
 	if (!err && i->f.links > 0)
-		err = orphan_remove(h, i);
+		err = orphan_remove_unwritten(h, i);
 	if (!err)
 		err = inode_dirty(h, i);
 	return err;
@@ -103,7 +103,10 @@ static void sizes_clear(struct inode *i)
 	inode_set_disk_size(i, 0);
 }
 
-/* Size 0 first, so that a crash from here on only has to go on deleting. */
+/*
+ * Size 0 first, so that a crash from here on only has to go on deleting. Without blocks nothing
+ * comes between, and delete_end writes the inode.
+ */
 static int delete_begin(struct handle *h, struct inode *i)
 {
 	int err = orphan_add(h, i);
@@ -115,7 +118,7 @@ static int delete_begin(struct handle *h, struct inode *i)
 	/* A slow symlink keeps its size while it has a block: the size tells it from a fast one. */
 	if (!inode_is(i, S_IFLNK))
 		sizes_clear(i);
-	return inode_dirty(h, i);
+	return i->f.blocks ? inode_dirty(h, i) : 0;
 }
 
 /* The record and the bitmap bit go in the same transaction (OR-7). */
@@ -127,7 +130,7 @@ static int delete_end(struct handle *h, struct inode *i)
 	if (!err)
 		err = space_inode_free_prepare(h, i->volume, i->ino);
 	if (!err)
-		err = orphan_remove(h, i);
+		err = orphan_remove_unwritten(h, i);
 	if (err)
 		return err;
 	sizes_clear(i);

@@ -52,7 +52,7 @@ static int list_insert(struct handle *h, struct inode *i)
 	return 0;
 }
 
-/* The predecessor, on disk or the head, takes over our successor. */
+/* The predecessor, on disk or the head, takes over our successor; the caller writes ours. */
 static int list_unlink(struct handle *h, struct inode *i)
 {
 	struct orphans *o = i->volume->orphans;
@@ -70,10 +70,9 @@ static int list_unlink(struct handle *h, struct inode *i)
 	if (err)
 		return err;
 	set_next(i, 0);
-	err = inode_dirty(h, i);
 	list_del(&i->orphan_node);
 	atomic_and(&i->state, ~(u32)INODE_ORPHAN_LIST);
-	return err;
+	return 0;
 }
 
 int orphan_list_cut(struct handle *h, struct volume *v)
@@ -112,6 +111,14 @@ int orphan_add(struct handle *h, struct inode *i)
 }
 
 int orphan_remove(struct handle *h, struct inode *i)
+{
+	bool listed = inode_state(i, INODE_ORPHAN_LIST);
+	int err = orphan_remove_unwritten(h, i);
+
+	return err || !listed ? err : inode_dirty(h, i);
+}
+
+int orphan_remove_unwritten(struct handle *h, struct inode *i)
 {
 	struct orphans *o = i->volume->orphans;
 	int err = 0;

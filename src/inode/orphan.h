@@ -11,9 +11,14 @@
 /* Opens the orphan file if the feature is on. After icache_create. */
 int orphans_create(struct volume *v);
 void orphans_destroy(struct volume *v);
-/* Adds / removes the record in h. Credits: ORPHAN_CREDITS. */
+/*
+ * Adds / removes the record in h. Credits: ORPHAN_CREDITS. The list goes through the inodes: who is
+ * put there (INODE_ORPHAN_LIST) has been written by that, with all that changed before.
+ */
 int orphan_add(struct handle *h, struct inode *i);
 int orphan_remove(struct handle *h, struct inode *i);
+/* For those who write the inode next. */
+int orphan_remove_unwritten(struct handle *h, struct inode *i);
 /*
  * i leaves memory with its record, which the next mount finishes. On the list its neighbours still
  * write what they must of it: then it is kept, without cache, map and pages, and true is returned.
