@@ -28,7 +28,8 @@ int file_writeback_open(struct iofile *io, struct iomap_writeback *wb)
 	int err = volume_check(v); /* IO-62: after a shutdown no data goes out */
 
 	wb->seen = map_zeroings(&i->map);
-	if (err || !i->map.extents || (!wb->needed && !atomic_load_acq(&i->map.delayed)))
+	if (err || wb->open || !i->map.extents ||
+		(!wb->needed && !atomic_load_acq(&i->map.delayed)))
 		return err;
 	err = handle_start(v->journal, round_handle(wb), map_create_credits(&i->map, 1), 0);
 	wb->open = !err;

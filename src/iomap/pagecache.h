@@ -81,7 +81,9 @@ struct iofile_ops {
 	/* The rest may be NULL. */
 	/* Under the folio lock: a write has brought bytes up to end into the cache (IO-26). */
 	void (*grow)(struct iofile *io, u64 end);
-	/* Around the mapping of one round: opens what allocation needs before any folio is claimed.
+	/*
+	 * Around the mapping of one round: opens what allocation needs before any folio is claimed.
+	 * Again for each file of a round over several: what is open stays so, and nothing waits.
 	 */
 	int (*writeback_open)(struct iofile *io, struct iomap_writeback *wb);
 	int (*writeback_close)(struct iofile *io, struct iomap_writeback *wb);

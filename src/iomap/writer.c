@@ -64,7 +64,7 @@ void io_writer_claim(struct io_writer *w, struct folio *f, u64 mask)
 	f->flags |= FOLIO_WRITEBACK | FOLIO_SUBMITTED;
 	atomic_add(&f->io->wb_count, 1);
 	folio_get(f);
-	w->claimed[w->count++] = (struct claimed){f, mask, mask, 0};
+	w->claimed[w->count++] = (struct claimed){f, mask, mask, 0, w->wb.seen};
 	w->bytes += f->size;
 }
 
@@ -250,6 +250,41 @@ static void clear_submitted(struct io_writer *w)
 	}
 }
 
+/* Once more to where it is mapped by now, for what an error has not settled already. */
+static int write_again(struct io_writer *w, unsigned from, unsigned to)
+{
+	int err = io_batch_start(w->batch, DEV_WRITE, io_writer_part_done);
+	u64 clean;
+
+	if (err)
+		return err;
+	for (unsigned k = from; k < to && !err; k++) {
+		struct claimed *c = &w->claimed[k];
+		u64 mask = c->mask & ~c->todo & ~c->lost;
+
+		if (mask && !atomic_load_relaxed(&c->folio->io_error))
+			(void)io_writer_add_mapped(w, c->folio, mask, &clean, &err);
+	}
+	io_batch_finish(w->batch);
+	for (unsigned k = from; k < to && !err; k++)
+		err = atomic_load_relaxed(&w->claimed[k].folio->io_error);
+	return err;
+}
+
+static void repair_spoiled(struct io_writer *w, unsigned from, unsigned to)
+{
+	const struct iofile_ops *ops = w->io->ops;
+	int err;
+
+	w->wb.seen = w->claimed[from].seen;
+	if (!ops->writeback_spoiled || !ops->writeback_spoiled(w->io, &w->wb))
+		return;
+	TRACE("write_again", to - from, 0);
+	err = write_again(w, from, to);
+	if (err && !w->file_err)
+		w->file_err = io_writer_error(err);
+}
+
 /* Of the claims [from, to), all of w->io. */
 static void tell_outcome(struct io_writer *w, unsigned from, unsigned to, int close_err)
 {
@@ -268,6 +303,7 @@ static void tell_outcome(struct io_writer *w, unsigned from, unsigned to, int cl
 	for (unsigned k = from; k < to; k++)
 		span_add(w, &s, w->claimed[k].folio, w->claimed[k].lost, w->give_up);
 	span_tell(w, &s);
+	repair_spoiled(w, from, to);
 	if (w->file_err)
 		iofile_error_set(w->io, w->file_err);
 	w->err = w->err ? w->err : w->file_err;
@@ -283,40 +319,6 @@ static void tell_files(struct io_writer *w, int close_err)
 			to++;
 		tell_outcome(w, from, to, close_err);
 	}
-}
-
-/* Once more to where it is mapped by now, for what an error has not settled already. */
-static int write_again(struct io_writer *w)
-{
-	int err = io_batch_start(w->batch, DEV_WRITE, io_writer_part_done);
-	u64 clean;
-
-	if (err)
-		return err;
-	for (unsigned k = 0; k < w->count && !err; k++) {
-		struct claimed *c = &w->claimed[k];
-		u64 mask = c->mask & ~c->todo & ~c->lost;
-
-		if (mask && !atomic_load_relaxed(&c->folio->io_error))
-			(void)io_writer_add_mapped(w, c->folio, mask, &clean, &err);
-	}
-	io_batch_finish(w->batch);
-	for (unsigned k = 0; k < w->count && !err; k++)
-		err = atomic_load_relaxed(&w->claimed[k].folio->io_error);
-	return err;
-}
-
-static void repair_spoiled(struct io_writer *w)
-{
-	const struct iofile_ops *ops = w->io->ops;
-	int err;
-
-	if (!ops->writeback_spoiled || !ops->writeback_spoiled(w->io, &w->wb))
-		return;
-	TRACE("write_again", w->count, 0);
-	err = write_again(w);
-	if (err && !w->err)
-		w->err = io_writer_error(err);
 }
 
 /* Blocks that got no place are dirty again, or forgotten: a hole reads as zeros (IO-75). */
@@ -364,6 +366,7 @@ static int round_write(struct io_writer *w)
 		err = ops->writeback_close(w->io, &w->wb);
 	TRACE("write_round", w->count, err);
 	io_batch_finish(w->batch);
+	io_writer_hide_failed(w);
 	return err;
 }
 
@@ -449,17 +452,21 @@ static void keep_failed(struct io_writer *w, int close_err)
  */
 int io_writer_run_small(struct io_writer *w, struct iofile *const *files, unsigned count)
 {
+	const struct iofile_ops *ops = files[0]->ops;
 	int err = 0;
 
 	io_writer_begin(w, files[0], false);
 	w->wb.needed = true;
-	if (round_open(w))
+	if (!ops->writeback_open || round_open(w))
 		return 0;
-	for (unsigned k = 0; !err && k < count && !io_writer_full(w); k++) {
+	for (unsigned k = 0; !err && w->wb.open && k < count && !io_writer_full(w); k++) {
 		unsigned from = w->count;
 		u64 pos = 0;
 
 		w->io = files[k];
+		err = ops->writeback_open(w->io, &w->wb);
+		if (err)
+			break;
 		claim_round(w, &pos, UINT64_MAX);
 		err = map_claims(w, from);
 	}

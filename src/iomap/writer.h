@@ -12,6 +12,7 @@ struct claimed {
 	u64 mask;	     /* blocks that were dirty */
 	u64 todo;	     /* of these: not on the device yet */
 	u64 lost;	     /* of these: there is none */
+	u32 seen;	     /* of the file, before it was claimed: for writeback_spoiled */
 };
 
 /* Owned by one thread. */
