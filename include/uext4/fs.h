@@ -103,7 +103,8 @@ UEXT4_API int uext4_open_device(const struct uext4_device_ops *ops, void *arg,
 	const struct uext4_options *opt, struct uext4_fs **out);
 /*
  * Writes everything, marks the file system clean and frees it, whatever is
- * returned. EBUSY: inodes or files are still held; nothing was done then.
+ * returned; the error of a write that lost data is told if no uext4_sync has.
+ * EBUSY: inodes or files are still held; nothing was done then.
  */
 UEXT4_API int uext4_close(struct uext4_fs *fs);
 

@@ -49,6 +49,11 @@ static inline void api_count(const struct inode *i, unsigned kind)
 	tally_add(&i->volume->operations, kind, 1);
 }
 
+/* file_api.c: a file is had before anything is changed for it, then started on its inode. */
+int api_file_alloc(const struct uext4_cred *cred, int flags, struct uext4_file **out);
+void api_file_start(struct uext4_file *f, struct inode *i);
+void api_file_free(struct uext4_file *f); /* one not started */
+
 /* rw_api.c: one read or write as asked for by the file's flags and UEXT4_RWF_*. */
 struct api_rw {
 	struct uext4_file *file;

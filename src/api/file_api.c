@@ -59,20 +59,12 @@ static int open_truncate(struct inode *i, const struct cred *c)
 	return inode_setattr(i, c, &to_zero);
 }
 
-int uext4_file_open(struct uext4_inode *inode, const struct uext4_cred *cred, int flags,
-	struct uext4_file **out)
+int api_file_alloc(const struct uext4_cred *cred, int flags, struct uext4_file **out)
 {
-	struct inode *i = to_inode(inode);
 	struct cred c = cred_from(cred);
-	struct uext4_file *f;
-	int err = open_check(i, &c, flags);
+	struct uext4_file *f = os_zalloc(sizeof(*f));
+	int err;
 
-	api_count(i, OP_OPEN);
-	if (!err && flags & O_TRUNC)
-		err = open_truncate(i, &c);
-	if (err)
-		return err;
-	f = os_zalloc(sizeof(*f));
 	if (!f)
 		return ERR(ENOMEM);
 	err = cred_own(&c);
@@ -80,12 +72,43 @@ int uext4_file_open(struct uext4_inode *inode, const struct uext4_cred *cred, in
 		os_free(f);
 		return err;
 	}
+	*f = (struct uext4_file){.refs = 1, .flags = flags, .cred = c};
+	*out = f;
+	return 0;
+}
+
+void api_file_start(struct uext4_file *f, struct inode *i)
+{
 	inode_hold(i);
-	*f = (struct uext4_file){.refs = 1,
-		.inode = i,
-		.flags = flags,
-		.cred = c,
-		.error_cursor = iofile_error_sample(&i->io)};
+	f->inode = i;
+	f->error_cursor = iofile_error_sample(&i->io);
+	api_count(i, OP_OPEN);
+}
+
+void api_file_free(struct uext4_file *f)
+{
+	os_free((void *)f->cred.groups);
+	os_free(f);
+}
+
+/* Nothing is truncated before nothing can fail any more. */
+int uext4_file_open(struct uext4_inode *inode, const struct uext4_cred *cred, int flags,
+	struct uext4_file **out)
+{
+	struct inode *i = to_inode(inode);
+	struct uext4_file *f;
+	int err = api_file_alloc(cred, flags, &f);
+
+	if (err)
+		return err;
+	err = open_check(i, &f->cred, flags);
+	if (!err && flags & O_TRUNC)
+		err = open_truncate(i, &f->cred);
+	if (err) {
+		api_file_free(f);
+		return err;
+	}
+	api_file_start(f, i);
 	*out = f;
 	return 0;
 }
@@ -97,8 +120,7 @@ void uext4_file_close(struct uext4_file *file)
 	if (api_writes(file->flags))
 		file_closed(file->inode);
 	inode_put(file->inode);
-	os_free((void *)file->cred.groups);
-	os_free(file);
+	api_file_free(file);
 }
 
 struct uext4_inode *uext4_file_inode(struct uext4_file *file)

@@ -13,16 +13,6 @@ static int open_existing(
 	return uext4_file_open(i, cred, flags, out);
 }
 
-/* A file that was just made is opened by its maker whatever its mode says, as open(2) does. */
-static int open_created(
-	struct uext4_inode *i, int flags, const struct uext4_cred *cred, struct uext4_file **out)
-{
-	struct uext4_cred trusted = cred ? *cred : (struct uext4_cred){.privileged = true};
-
-	trusted.trusted = true;
-	return uext4_file_open(i, &trusted, flags & ~O_TRUNC, out);
-}
-
 /* A name in front of a slash that is to be something else than a directory. */
 static int slash_error(struct last_name *l, const struct uext4_cred *cred)
 {
@@ -34,23 +24,36 @@ static int slash_error(struct last_name *l, const struct uext4_cred *cred)
 	return err ? err : ERR(EEXIST);
 }
 
-/* -EEXIST when the name is there: then it is opened by a full walk, which follows symlinks. */
+/*
+ * -EEXIST when the name is there: then it is opened by a full walk, which follows symlinks. A new
+ * file is opened by its maker whatever its mode says, as open(2) does; and nothing can fail once it
+ * is there.
+ */
 static int create_and_open(struct uext4_fs *fs, struct uext4_inode *at, const char *path, int flags,
 	u32 mode, const struct uext4_cred *cred, struct uext4_file **out)
 {
 	struct uext4_create req = {.mode = S_IFREG | (mode & 07777)};
+	struct uext4_file *f;
 	struct uext4_inode *i;
 	struct last_name l;
 	int err = api_resolve_last(fs, at, path, cred, !(flags & (O_EXCL | O_NOFOLLOW)), &l);
 
 	if (err)
 		return err;
-	err = l.slash ? ERR(EISDIR) : uext4_create(l.dir, cred, l.name, &req, &i);
-	uext4_inode_put(l.dir);
+	err = l.slash ? ERR(EISDIR) : api_file_alloc(cred, flags, &f);
 	if (err)
-		return err;
-	err = open_created(i, flags, cred, out);
+		goto out_dir;
+	err = uext4_create(l.dir, cred, l.name, &req, &i);
+	if (err) {
+		api_file_free(f);
+		goto out_dir;
+	}
+	f->cred.check = false;
+	api_file_start(f, to_inode(i));
 	uext4_inode_put(i);
+	*out = f;
+out_dir:
+	uext4_inode_put(l.dir);
 	return err;
 }
 

@@ -89,7 +89,6 @@ int check_read(struct check *c, pblk_t pblk, u32 count, void *buf, ino_nr ino)
 
 	if (!err)
 		return 0;
-	atomic_store_relaxed(&c->res->incomplete, true);
 	check_found(c, CHECK_IO, ino, pblk, "blocks %llu-%llu can't be read: %s",
 		(unsigned long long)pblk, (unsigned long long)(pblk + count - 1), strerror(-err));
 	return err;
@@ -267,7 +266,7 @@ static int run(struct check *c)
 		err = begin(c, &s);
 	if (!err)
 		check_all(c, &s);
-	if (!err)
+	if (check_stopped(c))
 		err = c->err;
 	check_deliver_saved(c);
 	summarise(c);

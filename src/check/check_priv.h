@@ -10,6 +10,7 @@
 #include "disk/group.h"
 #include "disk/inode.h"
 #include "disk/super.h"
+#include "os/atomic.h"
 #include "os/lock.h"
 
 enum { /* fact.flags */
@@ -79,6 +80,7 @@ struct check {
 	u32 map_bytes;
 	struct fact *facts;	      /* by ino - 1 */
 	bool owners;		      /* the second walk: nothing is reported but shared blocks */
+	bool unread;		      /* something could not be read; atomic */
 	u64 free_blocks, free_inodes; /* atomic */
 	u64 shared_told;
 
@@ -123,6 +125,10 @@ void check_found(struct check *c, enum check_kind kind, ino_nr ino, pblk_t pblk,
 	...) __attribute__((format(printf, 5, 6)));
 void check_noted(struct check *c, enum check_kind kind, ino_nr ino, pblk_t pblk, const char *fmt,
 	...) __attribute__((format(printf, 5, 6)));
+/* What doesn't agree with what could not be read may be right: that is only noted. */
+#define check_compared(c, ...)                                                                     \
+	(atomic_load_relaxed(&(c)->unread) ? check_noted(c, __VA_ARGS__)                           \
+					   : check_found(c, __VA_ARGS__))
 void check_stop(struct check *c, int err); /* remembers why the check can't go on */
 bool check_stopped(struct check *c);
 void check_progress(struct check *c, const char *step, u64 done, u64 total);

@@ -25,11 +25,12 @@ struct dir_walk {
 	u32 told;
 };
 
-#define tell(w, ...)                                                                               \
+#define tell_by(how, w, ...)                                                                       \
 	do {                                                                                       \
 		if ((w)->told++ < TOLD_MAX)                                                        \
-			check_found((w)->c, CHECK_DIR, (w)->d->ino, 0, __VA_ARGS__);               \
+			how((w)->c, CHECK_DIR, (w)->d->ino, 0, __VA_ARGS__);                       \
 	} while (0)
+#define tell(w, ...) tell_by(check_found, w, __VA_ARGS__)
 
 #define NAME(e) (e)->name_len, (e)->name
 
@@ -198,7 +199,8 @@ static void check_target(struct dir_walk *w, const struct ext4_dirent *e)
 	} else if (check_is_hidden(w->c, ino) || f->flags & FACT_VALUE) {
 		tell(w, "the entry %.*s leads to the reserved inode %u", NAME(e), ino);
 	} else if (!(f->flags & FACT_USED)) {
-		tell(w, "the entry %.*s leads to the unused inode %u", NAME(e), ino);
+		tell_by(check_compared, w, "the entry %.*s leads to the unused inode %u", NAME(e),
+			ino);
 	} else {
 		count_name(w, ino);
 		check_type(w, e);
@@ -401,7 +403,7 @@ void check_dir(struct scratch *s, u32 index)
 	for (u32 k = 0; k < d->run_count; k++)
 		check_run(&w, &c->runs[d->first_run + k]);
 	if (w.dots < 2)
-		tell(&w, "its entries \".\" and \"..\" are missing");
+		tell_by(check_compared, &w, "its entries \".\" and \"..\" are missing");
 	if (w.indexed)
 		dx_check_tree(s, d, w.levels, w.hashed);
 }

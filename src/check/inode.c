@@ -401,7 +401,8 @@ void check_inode(struct scratch *s, ino_nr ino, const struct ext4_inode_disk *ra
 
 	if (!raw->i_links_count.raw && !reserved && !(j.fact->flags & FACT_ORPHAN)) {
 		if (raw->i_mode.raw && !raw->i_dtime.raw)
-			tell(&j, "it was deleted, but has no deletion time");
+			check_compared(
+				c, CHECK_INODE, ino, 0, "it was deleted, but has no deletion time");
 		return;
 	}
 	j.seed = inode_csum_seed(&c->sb, ino, inode_raw_generation(raw));

@@ -37,9 +37,10 @@ static int take_runs(struct scratch *s, struct log_place *p)
 	return s->run_count ? 0 : 1;
 }
 
-/* > 0: there is no usable log there. */
+/* > 0: there is no usable log there; 1: and that is to be told, since all of it could be read. */
 static int find_inside(struct check *c, struct scratch *s, struct log_place *p)
 {
+	const bool incomplete = c->res->incomplete;
 	ino_nr ino = c->sb.journal_inum;
 	struct inode_fields f;
 	struct ext4_inode_disk *raw;
@@ -49,9 +50,11 @@ static int find_inside(struct check *c, struct scratch *s, struct log_place *p)
 	p->dev = c->dev;
 	if (check_read_inode(c, ino, s->block, &raw) || inode_unpack(&c->sb, raw, &f, &why) ||
 		!S_ISREG(f.mode) || f.links == 0 || f.flags & EXT4_INLINE_DATA_FL)
-		return 1;
+		return c->res->incomplete == incomplete ? 1 : 2;
 	w.seed = inode_csum_seed(&c->sb, ino, f.generation);
 	check_walk_map(&w);
+	if (c->res->incomplete != incomplete)
+		return 2;
 	p->blocks = 0;
 	if (w.damaged || f.size != (u64)(w.last + 1) * c->sb.block_size)
 		return 1;

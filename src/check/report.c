@@ -61,12 +61,26 @@ static void deliver_locked(struct check *c, const struct check_problem *p)
 	c->opt->problem(c->opt->arg, p);
 }
 
+/* Of these kinds each compares one part with others: see check_compared. */
+static void doubt(struct check *c, struct check_problem *p)
+{
+	static const u32 compared = 1 << CHECK_LINKS | 1 << CHECK_BITMAP | 1 << CHECK_COUNT |
+				    1 << CHECK_ORPHAN | 1 << CHECK_INDEX;
+
+	if (p->kind == CHECK_IO) {
+		atomic_store_relaxed(&c->unread, true);
+		atomic_store_relaxed(&c->res->incomplete, true);
+	}
+	p->note |= compared & 1u << p->kind && atomic_load_relaxed(&c->unread);
+}
+
 static void tell(struct check *c, struct check_problem *p, const char *fmt, va_list ap)
 {
 	char text[TEXT_MAX];
 
-	if (c->owners && p->kind != CHECK_SHARED)
-		return;
+	doubt(c, p);
+	if (check_stopped(c) || (c->owners && p->kind != CHECK_SHARED))
+		return; /* what it could not remember is no damage */
 	text[0] = '\0';
 	if (c->opt->problem)
 		vsnprintf(text, sizeof(text), fmt, ap);

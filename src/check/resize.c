@@ -14,7 +14,7 @@ struct resize {
 	u64 blocks;
 };
 
-#define tell(r, ...) check_found((r)->s->c, CHECK_MAP, (r)->ino, 0, __VA_ARGS__)
+#define tell(r, ...) check_compared((r)->s->c, CHECK_MAP, (r)->ino, 0, __VA_ARGS__)
 
 /* Primary reserved block `pblk`: its copies, in the order of the groups. */
 static bool check_copies(struct resize *r, pblk_t pblk)

@@ -268,7 +268,7 @@ void check_xattr_refs(struct check *c)
 		const struct xblock *x = &c->xblocks[k];
 
 		if (x->pblk && x->stored && x->stored != x->refs)
-			check_found(c, CHECK_ATTR, 0, x->pblk,
+			check_compared(c, CHECK_ATTR, 0, x->pblk,
 				"attribute block %llu counts %u users, but has %u",
 				(unsigned long long)x->pblk, x->stored, x->refs);
 	}

@@ -197,7 +197,7 @@ int file_written(struct iofile *io, u64 pos, u64 len, int err)
 	if (!err && (unwritten || inode_disk_size(i) < min_of(pos + len, inode_size(i))))
 		err = convert(i, MUTANT(DISK_SIZE_AHEAD) ? inode_size(i) : pos + len, lblk,
 			unwritten ? blocks : 0);
-	if (err)
+	if (err && err != -ENOMEM) /* that passes: it stays dirty */
 		lost(i, pos, len, err);
 	return err;
 }

@@ -126,12 +126,15 @@ out_orphans:
 	return err;
 }
 
-/* Everything written, log empty, superblock clean; after an abort it stays marked for recovery. */
+/*
+ * Everything written, log empty, superblock clean; after an abort it stays marked for recovery.
+ * Data that was lost since the last sync, say by the flusher, is told (IO-91).
+ */
 int fs_go_quiet(struct fs *fs)
 {
 	struct volume *v = &fs->volume;
 	bool orphans_left;
-	int err, stop_err;
+	int err, stop_err, lost;
 
 	itable_stop(fs);
 	err = page_cache_sync(v->pages);
@@ -148,5 +151,7 @@ int fs_go_quiet(struct fs *fs)
 	atomic_store_rel(&fs->live, false);
 	atomic_or(&v->flags, VOLUME_READ_ONLY);
 	mmp_stop(fs);
+	lost = page_cache_error_check(v->pages, &fs->sync_cursor);
+	err = err ? err : lost;
 	return err ? err : stop_err;
 }

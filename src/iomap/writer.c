@@ -43,6 +43,7 @@ void io_writer_begin(struct io_writer *w, struct iofile *io, bool wait)
 	w->io = io;
 	w->wait = wait;
 	w->give_up = w->err = 0;
+	w->starved = false;
 	w->wb = (struct iomap_writeback){0};
 	w->count = 0;
 	w->bytes = 0;
@@ -178,6 +179,18 @@ struct span {
 	int err;
 };
 
+/* What only memory was missing for is to be written again, by another round. */
+static void span_return(struct io_writer *w, const struct span *s)
+{
+	for (unsigned k = 0; k < w->count; k++) {
+		struct claimed *c = &w->claimed[k];
+
+		if (c->folio->io == w->io)
+			c->todo |= c->mask & ~c->lost & folio_mask_inside(c->folio, s->pos, s->end);
+	}
+	w->starved = true;
+}
+
 static void span_tell(struct io_writer *w, const struct span *s)
 {
 	const struct iofile_ops *ops = w->io->ops;
@@ -187,7 +200,9 @@ static void span_tell(struct io_writer *w, const struct span *s)
 		return;
 	if (ops->written)
 		err = ops->written(w->io, s->pos, s->end - s->pos, err);
-	if (!w->file_err)
+	if (err == -ENOMEM)
+		span_return(w, s);
+	else if (!w->file_err)
 		w->file_err = io_writer_error(err);
 }
 
@@ -281,7 +296,9 @@ static void repair_spoiled(struct io_writer *w, unsigned from, unsigned to)
 		return;
 	TRACE("write_again", to - from, 0);
 	err = write_again(w, from, to);
-	if (err && !w->file_err)
+	if (err == -ENOMEM)
+		span_return(w, &(struct span){.end = UINT64_MAX});
+	else if (err && !w->file_err)
 		w->file_err = io_writer_error(err);
 }
 
@@ -321,7 +338,8 @@ static void tell_files(struct io_writer *w, int close_err)
 	}
 }
 
-/* Blocks that got no place are dirty again, or forgotten: a hole reads as zeros (IO-75). */
+/* Blocks that got no place, or no memory, are dirty again, or forgotten: a hole reads as zeros
+ * (IO-75). */
 void io_writer_release(struct io_writer *w)
 {
 	for (unsigned k = 0; k < w->count; k++) {
@@ -389,7 +407,7 @@ static int round_run(struct io_writer *w, u64 *pos, u64 end)
 	claim_round(w, pos, end);
 	err = map_claims(w, 0);
 	round_tell(w, round_write(w));
-	return err;
+	return err || !w->starved ? err : ERR(ENOMEM);
 }
 
 /* Is there more to write? Waits, with empty hands, until nobody else writes the next folio. */

@@ -15,9 +15,11 @@
 
 #define ROUND_BYTES (4u << 20)
 #define BATCH_BYTES (4u << 20)
+#define READS 128 /* in flight */
 
 struct round {
 	struct recovery *r;
+	struct dev_queue *q; /* its own: the batch may hold the last one that can be borrowed */
 	u32 max;
 	u8 *mem;    /* copies in home order */
 	u32 *order; /* indices of the round's blocks, in log order */
@@ -32,6 +34,7 @@ static void round_fini(struct round *d)
 {
 	if (d->mem)
 		os_free_pages(d->mem, (size_t)d->max * d->r->block_size);
+	dev_queue_destroy(d->q);
 	os_free(d->order);
 	os_free(d->reqs);
 	os_free(d->req_ptrs);
@@ -48,7 +51,9 @@ static int round_init(struct round *d, struct recovery *r)
 	d->reqs = os_calloc(max, sizeof(*d->reqs));
 	d->req_ptrs = os_calloc(max, sizeof(*d->req_ptrs));
 	d->iov = os_calloc(max, sizeof(*d->iov));
-	return d->mem && d->order && d->reqs && d->req_ptrs && d->iov ? 0 : ERR(ENOMEM);
+	if (!d->mem || !d->order || !d->reqs || !d->req_ptrs || !d->iov)
+		return ERR(ENOMEM);
+	return dev_queue_create(r->j->p.log_dev, READS, &d->q);
 }
 
 static int compare_pos(const void *a, const void *b, void *arg)
@@ -98,8 +103,6 @@ static int build_reads(struct round *d, u32 *req_count)
 
 static int read_copies(struct round *d)
 {
-	struct dev *dev = d->r->j->p.log_dev;
-	struct dev_queue *q;
 	u32 reqs, i;
 	int err;
 
@@ -107,13 +110,10 @@ static int read_copies(struct round *d)
 		d->order[i] = i;
 	qsort_r(d->order, d->count, sizeof(*d->order), compare_pos, (void *)d->tags);
 	err = build_reads(d, &reqs);
-	if (!err)
-		err = dev_queue_get(dev, &q);
 	if (err)
 		return err;
-	dev_submit(q, d->req_ptrs, reqs);
-	dev_drain(q);
-	dev_queue_put(q);
+	dev_submit(d->q, d->req_ptrs, reqs);
+	dev_drain(d->q);
 	for (i = 0; i < reqs && !err; i++)
 		err = d->reqs[i].result;
 	if (err)

@@ -192,6 +192,8 @@ static void test_IO_91_each_open_file_is_told_once(void **state)
 	uext4_file_close(a);
 	uext4_file_close(b);
 	uext4_file_close(late);
+	/* And once to who syncs everything; an unmount would tell it, too. */
+	assert_int_equal(uext4_sync(t.fs), -EIO);
 	assert_int_equal(disk_down(&t), 0);
 	fixture_fsck(&t.f);
 	fixture_remove(&t.f);
