@@ -91,6 +91,8 @@
 	X(WB_ERROR_DROPPED, "IO-74", "writeback tells its error to nobody")                        \
 	X(WB_ERROR_REPEATED, "IO-91", "a writeback error is told again and again")                 \
 	X(WB_RETURNED_IGNORED, "IO-94", "a sync does not look at what another writer gave back")   \
+	X(CLAIM_COUNTED_LATE, "IO-94", "a folio is clean before it counts as being written")       \
+	X(RETURN_COUNTED_EARLY, "IO-94", "what is given back counts as that before it is dirty")   \
 	X(PASS_FORGETS_WRITEBACK, "IO-94", "the flusher forgets files that others still write")    \
 	X(DROPPED_SILENTLY, "IO-75", "an inode goes with data that found no memory to be written") \
 	X(DELAYED_ANYWAY, "IO-71", "nodelalloc is ignored")                                        \

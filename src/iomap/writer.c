@@ -10,6 +10,7 @@
  * each other.
  */
 #include "base/err.h"
+#include "base/mutant.h"
 #include "base/trace.h"
 #include "iomap/writer.h"
 #include "os/mem.h"
@@ -87,8 +88,11 @@ static void claim_round(struct io_writer *w, u64 *pos, u64 end)
 		folio_lock(f);
 		busy = f->flags & FOLIO_WRITEBACK;
 		if (!busy && f->dirty && !(f->flags & FOLIO_GONE)) {
-			u64 mask = folio_clip_to_end(f, f->dirty);
+			u64 dirty = f->dirty, mask = folio_clip_to_end(f, dirty);
 
+			if (MUTANT(CLAIM_COUNTED_LATE))
+				folio_set_clean(f, dirty);
+			TRACE("write_claim", f->pos, mask);
 			if (mask)
 				io_writer_claim(w, f, mask);
 			folio_set_clean(f, f->dirty);
@@ -350,8 +354,12 @@ void io_writer_release(struct io_writer *w)
 		f->io_error = 0;
 		f->uptodate &= ~c->lost;
 		if (c->todo) {
-			folio_set_dirty(f, c->todo);
+			if (!MUTANT(RETURN_COUNTED_EARLY))
+				folio_set_dirty(f, c->todo);
 			atomic_add(&f->io->wb_returned, 1); /* after: who misses it sees dirt */
+			TRACE("write_returned", f->pos, c->todo);
+			if (MUTANT(RETURN_COUNTED_EARLY))
+				folio_set_dirty(f, c->todo);
 		}
 		folio_clear_flags(f, FOLIO_WRITEBACK | FOLIO_SUBMITTED);
 		atomic_sub(&f->io->wb_count, 1);

@@ -42,6 +42,65 @@ static int look_94(struct race_run *r, struct uext4_fs *fs, struct explore_state
 	return 0;
 }
 
+/* Another syncs while a writer stands at the gate; if it need not wait, then it must be true. */
+static void sync_meanwhile(struct race_run *r, struct job *b, const char *gate, bool all)
+{
+	job_start(b, "b", all ? job_sync : job_fsync);
+	race_others_run();
+	if (b->done) {
+		EXPECT(job_join(b) == 0);
+		race_promise(r, 0);
+	}
+	sim_gate_open(gate);
+	if (!r->promised[0]) {
+		EXPECT(job_join(b) == 0);
+		race_promise(r, 0);
+	}
+}
+
+/* --- IO-94: a folio is about to be given back, and not yet --- */
+
+static void io_94_returned(struct race_run *r)
+{
+	struct uext4_file *f = race_open(r, "f", O_RDWR);
+	struct job a = {.r = r, .file = f}, b = a;
+
+	race_put(f, 0, 8 * K, 'o');
+	MUST(uext4_fsync(f));
+	race_put(f, 0, 4 * K, 'n');
+	sim_gate_close("write_open", "a");
+	job_start(&a, "a", job_fsync);
+	sim_gate_wait("write_open");
+	race_put(f, 8 * K, 4 * K, 'n');
+	sim_gate_close("write_returned", "a");
+	sim_gate_close("write_rounded", "a");
+	sim_gate_open("write_open");
+	sim_gate_wait("write_returned");
+	sync_meanwhile(r, &b, "write_returned", r->variant);
+	sim_gate_open("write_rounded");
+	EXPECT(job_join(&a) == 0);
+	uext4_file_close(f);
+}
+
+/* --- IO-94: a folio is about to be claimed, and not yet --- */
+
+static void io_94_claimed(struct race_run *r)
+{
+	struct uext4_file *f = race_open(r, "f", O_RDWR);
+	struct job a = {.r = r, .file = f}, b = a;
+
+	race_put(f, 0, 8 * K, 'o');
+	race_put(f, 8 * K, 4 * K, 'n');
+	MUST(uext4_fsync(f));
+	race_put(f, 0, 4 * K, 'n');
+	sim_gate_close("write_claim", "a");
+	job_start(&a, "a", job_fsync);
+	sim_gate_wait("write_claim");
+	sync_meanwhile(r, &b, "write_claim", r->variant);
+	EXPECT(job_join(&a) == 0);
+	uext4_file_close(f);
+}
+
 /* --- IO-94: the flusher takes a file off its list while another has all its folios --- */
 
 static void io_94_list(struct race_run *r)
@@ -57,17 +116,7 @@ static void io_94_list(struct race_run *r)
 	job_start(&a, "a", job_fsync);
 	sim_gate_wait("write_round");
 	os_sleep_ns(60 * NSEC_PER_SEC); /* the flusher passes by */
-	job_start(&b, "b", job_sync);
-	race_others_run();
-	if (b.done) { /* then it must be true */
-		EXPECT(job_join(&b) == 0);
-		race_promise(r, 0);
-	}
-	sim_gate_open("write_round");
-	if (!r->promised[0]) {
-		EXPECT(job_join(&b) == 0);
-		race_promise(r, 0);
-	}
+	sync_meanwhile(r, &b, "write_round", true);
 	EXPECT(job_join(&a) == 0);
 	uext4_file_close(f);
 }
@@ -155,6 +204,16 @@ static const struct race race_94 = {.name = "IO_94_blocks_given_back",
 	.look = look_94,
 	.block_size = 4 * K,
 	.variants = 2};
+static const struct race race_94_returned = {.name = "IO_94_given_back_is_dirty",
+	.body = io_94_returned,
+	.look = look_94,
+	.block_size = 4 * K,
+	.variants = 2};
+static const struct race race_94_claimed = {.name = "IO_94_claimed_is_counted",
+	.body = io_94_claimed,
+	.look = look_94,
+	.block_size = 4 * K,
+	.variants = 2};
 static const struct race race_94_list = {.name = "IO_94_file_off_the_list",
 	.body = io_94_list,
 	.look = look_94,
@@ -172,5 +231,5 @@ static const struct race race_87 = {
 	.name = "IO_87_new_file", .body = io_87, .look = look_94, .variants = 2};
 static const struct race race_91 = {.name = "IO_91_told_once", .body = io_91, .loses_data = true};
 
-const struct race *const races_sync[] = {
-	&race_94, &race_94_list, &race_94_free, &race_88, &race_87, &race_91, NULL};
+const struct race *const races_sync[] = {&race_94, &race_94_returned, &race_94_claimed,
+	&race_94_list, &race_94_free, &race_88, &race_87, &race_91, NULL};

@@ -67,6 +67,8 @@ static const struct planted planted[] = {
 	FOUND_BY(WB_ERROR_DROPPED, "IO_91_told_once"),
 	FOUND_BY(WB_ERROR_REPEATED, "IO_91_told_once"),
 	FOUND_BY(WB_RETURNED_IGNORED, "IO_94_blocks_given_back"),
+	FOUND_BY(RETURN_COUNTED_EARLY, "IO_94_given_back_is_dirty"),
+	FOUND_BY(CLAIM_COUNTED_LATE, "IO_94_claimed_is_counted"),
 	FOUND_BY(PASS_FORGETS_WRITEBACK, "IO_94_file_off_the_list"),
 	FOUND_BY(DROPPED_SILENTLY, "IO_75_dropped_without_memory"),
 	FOUND_BY(DELAYED_ANYWAY, "IO_71_nodelalloc"),
