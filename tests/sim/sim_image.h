@@ -5,6 +5,7 @@
 #include <uext4.h>
 
 #include "api/open_dev.h"
+#include "sim/os/sim.h"
 
 struct sim_image {
 	u8 *data;
@@ -12,6 +13,13 @@ struct sim_image {
 	size_t *used; /* offsets of the pages that are not all zero */
 	size_t used_count;
 };
+
+/* For what runs in the simulator. */
+#define SIM_NEED(what)                                                                             \
+	do {                                                                                       \
+		if (!(what))                                                                       \
+			sim_fail("line %d: %s", __LINE__, #what);                                  \
+	} while (0)
 
 /* Ends the process if mke2fs fails. */
 void sim_image_make(struct sim_image *image, size_t bytes, const char *mke2fs_options);

@@ -20,12 +20,6 @@ static struct sim_image image;
 static u8 data[BYTES];
 static u32 commits; /* commit records written */
 
-#define NEED(what)                                                                                 \
-	do {                                                                                       \
-		if (!(what))                                                                       \
-			sim_fail("line %d: %s", __LINE__, #what);                                  \
-	} while (0)
-
 static int disk_read(void *arg, uint64_t offset, void *buf, size_t len)
 {
 	memcpy(buf, data + offset, len);
@@ -55,7 +49,7 @@ static struct uext4_fs *disk_mount(u32 interval_ms)
 	struct uext4_fs *fs;
 
 	memcpy(data, image.data, BYTES);
-	NEED(uext4_open_device(&ops, NULL, &o, &fs) == 0);
+	SIM_NEED(uext4_open_device(&ops, NULL, &o, &fs) == 0);
 	os_sleep_ns(60 * NSEC_PER_SEC); /* what the mount itself began */
 	return fs;
 }
@@ -67,18 +61,18 @@ static void expect_interval(u32 option_ms, u32 interval_ms)
 	u32 before = commits;
 
 	os_sleep_ns(60 * NSEC_PER_SEC);
-	NEED(commits == before);
-	NEED(uext4_mkdirat(fs, NULL, "d", 0755, NULL) == 0);
+	SIM_NEED(commits == before);
+	SIM_NEED(uext4_mkdirat(fs, NULL, "d", 0755, NULL) == 0);
 	os_sleep_ns((interval_ms - 100) * NSEC_PER_MSEC);
-	NEED(commits == before);
+	SIM_NEED(commits == before);
 	os_sleep_ns(200 * NSEC_PER_MSEC);
-	NEED(commits == before + 1);
-	NEED(uext4_mkdirat(fs, NULL, "e", 0755, NULL) == 0);
-	NEED(uext4_sync(fs) == 0);
-	NEED(commits == before + 2);
-	NEED(uext4_mkdirat(fs, NULL, "f", 0755, NULL) == 0);
-	NEED(uext4_close(fs) == 0);
-	NEED(commits == before + 3);
+	SIM_NEED(commits == before + 1);
+	SIM_NEED(uext4_mkdirat(fs, NULL, "e", 0755, NULL) == 0);
+	SIM_NEED(uext4_sync(fs) == 0);
+	SIM_NEED(commits == before + 2);
+	SIM_NEED(uext4_mkdirat(fs, NULL, "f", 0755, NULL) == 0);
+	SIM_NEED(uext4_close(fs) == 0);
+	SIM_NEED(commits == before + 3);
 }
 
 static void by_default(void *arg)
@@ -101,13 +95,13 @@ static void busy(void *arg)
 	for (u32 k = 0; k < 100; k++) {
 		snprintf(name, sizeof(name), "d%u", k % 20);
 		if (k / 20 % 2)
-			NEED(uext4_unlinkat(fs, NULL, name, 0x200, NULL) == 0);
+			SIM_NEED(uext4_unlinkat(fs, NULL, name, 0x200, NULL) == 0);
 		else
-			NEED(uext4_mkdirat(fs, NULL, name, 0755, NULL) == 0);
+			SIM_NEED(uext4_mkdirat(fs, NULL, name, 0755, NULL) == 0);
 		os_sleep_ns(NSEC_PER_SEC);
 	}
-	NEED(commits >= before + 100 / 6 && commits <= before + 100 / 4);
-	NEED(uext4_close(fs) == 0);
+	SIM_NEED(commits >= before + 100 / 6 && commits <= before + 100 / 4);
+	SIM_NEED(uext4_close(fs) == 0);
 }
 
 static void run(void (*fn)(void *))

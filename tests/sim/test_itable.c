@@ -33,12 +33,6 @@ static struct disk {
 	struct rng rng;
 } disk;
 
-#define NEED(what)                                                                                 \
-	do {                                                                                       \
-		if (!(what))                                                                       \
-			sim_fail("line %d: %s", __LINE__, #what);                                  \
-	} while (0)
-
 static int disk_read(void *arg, uint64_t offset, void *buf, size_t len)
 {
 	memcpy(buf, disk.data + offset, len);
@@ -130,12 +124,12 @@ static void make_files(void *arg)
 	for (u32 k = 0; k < FILES; k++) {
 		if (k % 8 == 0) {
 			snprintf(name, sizeof(name), "d%u-%u", u->number, k);
-			NEED(uext4_mkdirat(u->fs, NULL, name, 0755, NULL) == 0);
+			SIM_NEED(uext4_mkdirat(u->fs, NULL, name, 0755, NULL) == 0);
 		}
 		snprintf(name, sizeof(name), "d%u-%u/f%u", u->number, k & ~7u, k);
-		NEED(uext4_mknodat(u->fs, NULL, name, NULL, &req, NULL) == 0);
+		SIM_NEED(uext4_mknodat(u->fs, NULL, name, NULL, &req, NULL) == 0);
 		if (k % 5 == 4)
-			NEED(uext4_sync(u->fs) == 0);
+			SIM_NEED(uext4_sync(u->fs) == 0);
 	}
 }
 
@@ -150,7 +144,7 @@ static struct uext4_fs *host_mount(bool noinit)
 	struct uext4_options o = {.size = sizeof(o), .noinit_itable = noinit};
 	struct uext4_fs *fs;
 
-	NEED(uext4_open_device(&ops, NULL, &o, &fs) == 0);
+	SIM_NEED(uext4_open_device(&ops, NULL, &o, &fs) == 0);
 	return fs;
 }
 
@@ -169,18 +163,18 @@ static void zero_while_working(void *arg)
 	fs = host_mount(false);
 	for (u32 k = 0; k < THREADS; k++) {
 		users[k] = (struct user){.fs = fs, .number = k};
-		NEED(os_thread_create(&users[k].thread, "user", make_files, &users[k]) == 0);
+		SIM_NEED(os_thread_create(&users[k].thread, "user", make_files, &users[k]) == 0);
 	}
 	for (u32 k = 0; k < THREADS; k++)
 		os_thread_join(users[k].thread);
 	if (*seed % 2)
 		os_sleep_ns(600 * NSEC_PER_SEC);
-	NEED(uext4_close(fs) == 0);
+	SIM_NEED(uext4_close(fs) == 0);
 }
 
 static void recover(void *arg)
 {
-	NEED(uext4_close(host_mount(true)) == 0);
+	SIM_NEED(uext4_close(host_mount(true)) == 0);
 }
 
 static void e2fsck(const u8 *data)
@@ -246,7 +240,7 @@ static void leave_alone(void *arg)
 	memcpy(disk.data, image.data, BYTES);
 	fs = host_mount(true);
 	os_sleep_ns(600 * NSEC_PER_SEC);
-	NEED(uext4_close(fs) == 0);
+	SIM_NEED(uext4_close(fs) == 0);
 }
 
 /* IO-62: a shutdown ends it at once. */
@@ -257,10 +251,10 @@ static void stop_early(void *arg)
 
 	memcpy(disk.data, image.data, BYTES);
 	fs = host_mount(false);
-	NEED(uext4_shutdown(fs, UEXT4_SHUTDOWN_NOLOGFLUSH) == 0);
+	SIM_NEED(uext4_shutdown(fs, UEXT4_SHUTDOWN_NOLOGFLUSH) == 0);
 	memcpy(before, disk.data, BYTES);
 	os_sleep_ns(600 * NSEC_PER_SEC);
-	NEED(memcmp(before, disk.data, BYTES) == 0);
+	SIM_NEED(memcmp(before, disk.data, BYTES) == 0);
 	(void)uext4_close(fs);
 }
 
@@ -272,13 +266,13 @@ static void remounts(void *arg)
 
 	memcpy(disk.data, image.data, BYTES);
 	fs = host_mount(false);
-	NEED(uext4_remount(fs, true) == 0);
+	SIM_NEED(uext4_remount(fs, true) == 0);
 	memcpy(before, disk.data, BYTES);
 	os_sleep_ns(600 * NSEC_PER_SEC);
-	NEED(memcmp(before, disk.data, BYTES) == 0);
-	NEED(uext4_remount(fs, false) == 0);
+	SIM_NEED(memcmp(before, disk.data, BYTES) == 0);
+	SIM_NEED(uext4_remount(fs, false) == 0);
 	os_sleep_ns(600 * NSEC_PER_SEC);
-	NEED(uext4_close(fs) == 0);
+	SIM_NEED(uext4_close(fs) == 0);
 }
 
 static void test_AL_9_stops(void **state)

@@ -33,12 +33,6 @@ static struct disk {
 	u64 read_ns;	   /* of each read */
 } disk;
 
-#define NEED(what)                                                                                 \
-	do {                                                                                       \
-		if (!(what))                                                                       \
-			sim_fail("line %d: %s", __LINE__, #what);                                  \
-	} while (0)
-
 static struct ext4_mmp *mmp_block(void)
 {
 	return (struct ext4_mmp *)(disk.data + disk.mmp_at);
@@ -106,18 +100,18 @@ static void beats(void *arg)
 	u32 before;
 
 	disk_reset();
-	NEED(host_mount(&a) == 0);
+	SIM_NEED(host_mount(&a) == 0);
 	before = disk.beats;
 	seconds(61);
-	NEED(disk.beats >= before + 12);
-	NEED(host_mount(&b) == -EBUSY);
-	NEED(uext4_close(a) == 0);
-	NEED(seq() == EXT4_MMP_SEQ_CLEAN);
+	SIM_NEED(disk.beats >= before + 12);
+	SIM_NEED(host_mount(&b) == -EBUSY);
+	SIM_NEED(uext4_close(a) == 0);
+	SIM_NEED(seq() == EXT4_MMP_SEQ_CLEAN);
 	before = disk.beats;
 	seconds(61);
-	NEED(disk.beats == before);
-	NEED(host_mount(&b) == 0);
-	NEED(uext4_close(b) == 0);
+	SIM_NEED(disk.beats == before);
+	SIM_NEED(host_mount(&b) == 0);
+	SIM_NEED(uext4_close(b) == 0);
 }
 
 /* IO-62: a shutdown is the last that the device sees of a host; another may have it then. */
@@ -128,22 +122,22 @@ static void shut_down(void *arg)
 	u32 last, writes;
 
 	disk_reset();
-	NEED(host_mount(&a) == 0);
+	SIM_NEED(host_mount(&a) == 0);
 	seconds(12);
-	NEED(uext4_mkdirat(a, NULL, "d", 0755, NULL) == 0);
-	NEED(uext4_shutdown(a, UEXT4_SHUTDOWN_LOGFLUSH) == 0);
+	SIM_NEED(uext4_mkdirat(a, NULL, "d", 0755, NULL) == 0);
+	SIM_NEED(uext4_shutdown(a, UEXT4_SHUTDOWN_LOGFLUSH) == 0);
 	last = seq();
 	writes = disk.beats + disk.others;
 	seconds(61);
-	NEED(seq() == last && disk.beats + disk.others == writes);
-	NEED(host_mount(&b) == 0); /* after a wait, as after a crash */
-	NEED(os_clock_mono() - start > 80 * NSEC_PER_SEC);
+	SIM_NEED(seq() == last && disk.beats + disk.others == writes);
+	SIM_NEED(host_mount(&b) == 0); /* after a wait, as after a crash */
+	SIM_NEED(os_clock_mono() - start > 80 * NSEC_PER_SEC);
 	last = seq();
 	(void)uext4_close(a);
-	NEED(seq() == last); /* it is no longer ours to declare clean */
-	NEED(uext4_mkdirat(b, NULL, "d", 0755, NULL) == -EEXIST);
-	NEED(uext4_close(b) == 0);
-	NEED(seq() == EXT4_MMP_SEQ_CLEAN);
+	SIM_NEED(seq() == last); /* it is no longer ours to declare clean */
+	SIM_NEED(uext4_mkdirat(b, NULL, "d", 0755, NULL) == -EEXIST);
+	SIM_NEED(uext4_close(b) == 0);
+	SIM_NEED(seq() == EXT4_MMP_SEQ_CLEAN);
 }
 
 /* A long replay is work on the disk like any other. */
@@ -154,19 +148,19 @@ static void beats_in_replay(void *arg)
 	u64 start;
 
 	disk_reset();
-	NEED(host_mount(&a) == 0);
-	NEED(uext4_mkdirat(a, NULL, "d", 0755, NULL) == 0);
-	NEED(uext4_shutdown(a, UEXT4_SHUTDOWN_LOGFLUSH) == 0);
+	SIM_NEED(host_mount(&a) == 0);
+	SIM_NEED(uext4_mkdirat(a, NULL, "d", 0755, NULL) == 0);
+	SIM_NEED(uext4_shutdown(a, UEXT4_SHUTDOWN_LOGFLUSH) == 0);
 	(void)uext4_close(a);
 	disk.read_ns = 2 * NSEC_PER_SEC;
 	before = disk.beats;
 	start = os_clock_mono();
-	NEED(host_mount(&a) == 0);
+	SIM_NEED(host_mount(&a) == 0);
 	disk.read_ns = 0;
-	NEED(os_clock_mono() - start > 60 * NSEC_PER_SEC);
+	SIM_NEED(os_clock_mono() - start > 60 * NSEC_PER_SEC);
 	/* 11 s before its own first beat and 11 after that, reads of 2 s between two beats */
-	NEED((disk.beats - before + 1) * 7 > (os_clock_mono() - start) / NSEC_PER_SEC - 40);
-	NEED(uext4_close(a) == 0);
+	SIM_NEED((disk.beats - before + 1) * 7 > (os_clock_mono() - start) / NSEC_PER_SEC - 40);
+	SIM_NEED(uext4_close(a) == 0);
 }
 
 /* Who was taken for dead stops: it looks before it writes again, and writes no more. */
@@ -176,16 +170,16 @@ static void taken_over(void *arg)
 	u32 writes;
 
 	disk_reset();
-	NEED(host_mount(&a) == 0);
+	SIM_NEED(host_mount(&a) == 0);
 	disk.intrude = true;
 	disk.hang_ns = 200 * NSEC_PER_SEC;
 	seconds(230);
-	NEED(seq() == 77777);
+	SIM_NEED(seq() == 77777);
 	writes = disk.beats + disk.others;
-	NEED(uext4_mkdirat(a, NULL, "d", 0755, NULL) == -EROFS);
+	SIM_NEED(uext4_mkdirat(a, NULL, "d", 0755, NULL) == -EROFS);
 	seconds(61);
 	(void)uext4_close(a);
-	NEED(seq() == 77777 && disk.beats + disk.others == writes);
+	SIM_NEED(seq() == 77777 && disk.beats + disk.others == writes);
 }
 
 /* The same late, and nobody else there: it goes on. */
@@ -194,12 +188,12 @@ static void only_late(void *arg)
 	struct uext4_fs *a;
 
 	disk_reset();
-	NEED(host_mount(&a) == 0);
+	SIM_NEED(host_mount(&a) == 0);
 	disk.hang_ns = 200 * NSEC_PER_SEC;
 	seconds(230);
-	NEED(uext4_mkdirat(a, NULL, "d", 0755, NULL) == 0);
-	NEED(uext4_close(a) == 0);
-	NEED(seq() == EXT4_MMP_SEQ_CLEAN);
+	SIM_NEED(uext4_mkdirat(a, NULL, "d", 0755, NULL) == 0);
+	SIM_NEED(uext4_close(a) == 0);
+	SIM_NEED(seq() == EXT4_MMP_SEQ_CLEAN);
 }
 
 /* HD-10: whatever the block says, a mount works, waits and works, or is refused. */
@@ -216,11 +210,11 @@ static void any_byte(void *arg)
 			mmp_block()->mmp_seq = cpu_to_le32(5);
 		((u8 *)mmp_block())[n % 0x180 / 3] ^= masks[n % 3];
 		err = host_mount(&fs);
-		NEED(err == 0 || err == -EBUSY || err == -EUCLEAN);
+		SIM_NEED(err == 0 || err == -EBUSY || err == -EUCLEAN);
 		if (err)
 			continue;
-		NEED(uext4_close(fs) == 0);
-		NEED(seq() == EXT4_MMP_SEQ_CLEAN);
+		SIM_NEED(uext4_close(fs) == 0);
+		SIM_NEED(seq() == EXT4_MMP_SEQ_CLEAN);
 	}
 }
 

@@ -123,6 +123,17 @@ static void list_all(struct uext4_inode *d)
 	}
 }
 
+/* The directory, with a valid checksum of its damaged root. */
+static struct uext4_inode *mount_damaged(struct hostile *h, const struct plan *plan, u8 *block)
+{
+	memcpy(block, h->block, BS);
+	plan->damage(block);
+	dx_csum_set(&h->sb, h->seed, block, EXT4_DX_ROOT_COUNT_OFFSET);
+	fixture_poke(&h->t.f, h->offset, block, BS);
+	dt_up(&h->t);
+	return dt_get(&h->t, "d");
+}
+
 /* DR-12: names are still found one by one; with checksums nothing may be entered. */
 static void test_DR_12_bad_index(void **state)
 {
@@ -131,15 +142,9 @@ static void test_DR_12_bad_index(void **state)
 	hostile_make(h, "-b 1024");
 	hostile_choose(h, "d", 0);
 	for (u32 k = 0; k < array_len(index_plans); k++) {
-		struct uext4_inode *d;
 		u8 block[BS];
+		struct uext4_inode *d = mount_damaged(h, &index_plans[k], block);
 
-		memcpy(block, h->block, BS);
-		index_plans[k].damage(block);
-		dx_csum_set(&h->sb, h->seed, block, EXT4_DX_ROOT_COUNT_OFFSET);
-		fixture_poke(&h->t.f, h->offset, block, BS);
-		dt_up(&h->t);
-		d = dt_get(&h->t, "d");
 		if (index_plans[k].want == 0)
 			hostile_lookup_all(d, 0);
 		assert_int_equal(dt_create(d, "new", S_IFREG, NULL), -EUCLEAN);
@@ -199,15 +204,9 @@ static void test_DR_7_leaves_once(void **state)
 	hostile_make(h, "-b 1024");
 	hostile_choose(h, "d", 0);
 	for (u32 k = 0; k < array_len(plans); k++) {
-		struct uext4_inode *d;
 		u8 block[BS];
+		struct uext4_inode *d = mount_damaged(h, &plans[k], block);
 
-		memcpy(block, h->block, BS);
-		plans[k].damage(block);
-		dx_csum_set(&h->sb, h->seed, block, EXT4_DX_ROOT_COUNT_OFFSET);
-		fixture_poke(&h->t.f, h->offset, block, BS);
-		dt_up(&h->t);
-		d = dt_get(&h->t, "d");
 		list_all(d);
 		uext4_inode_put(d);
 		assert_int_equal(uext4_rmdir(h->t.root, NULL, "d"), -ENOTEMPTY);
