@@ -47,7 +47,8 @@ int file_writeback_close(struct iofile *io, struct iomap_writeback *wb)
 /* EAGAIN is our own: the round's handle was used up, or missing. */
 bool file_writeback_retry(struct iofile *io, int err, unsigned *attempts)
 {
-	return err == -EAGAIN || (err == -ENOSPC && space_retry(inode_of_io(io)->volume, attempts));
+	return err == -EAGAIN ||
+	       (err == -ENOSPC && space_retry_claimed(inode_of_io(io)->volume, attempts));
 }
 
 static int zero_mapped(struct inode *i, lblk_t lblk, u32 len)
@@ -186,7 +187,7 @@ int file_written(struct iofile *io, u64 pos, u64 len, int err)
 	struct inode *i = inode_of_io(io);
 	u32 bs = i->volume->sb.block_size, blocks = (u32)div_up(len, bs);
 	lblk_t lblk = (lblk_t)(pos / bs);
-	bool unwritten = false;
+	bool unwritten = false, gone = err != 0;
 
 	if (!i->map.extents && !err)
 		return 0;
@@ -197,7 +198,7 @@ int file_written(struct iofile *io, u64 pos, u64 len, int err)
 	if (!err && (unwritten || inode_disk_size(i) < min_of(pos + len, inode_size(i))))
 		err = convert(i, MUTANT(DISK_SIZE_AHEAD) ? inode_size(i) : pos + len, lblk,
 			unwritten ? blocks : 0);
-	if (err && err != -ENOMEM) /* that passes: it stays dirty */
+	if (err && err != -ENOMEM && (gone || err != -ENOSPC)) /* else it stays dirty */
 		lost(i, pos, len, err);
 	return err;
 }

@@ -92,7 +92,8 @@ struct iofile_ops {
 	bool (*writeback_retry)(struct iofile *io, int err, unsigned *attempts);
 	/*
 	 * The range is on the device, or (err) lost; its folios are still under WRITEBACK. May
-	 * start handles. Returns the error that is to be told at fsync.
+	 * start handles. Returns the error that is to be told at fsync; -ENOMEM, and -ENOSPC
+	 * without err: nothing is lost yet, it is to be written again.
 	 */
 	int (*written)(struct iofile *io, u64 pos, u64 len, int err);
 	/*

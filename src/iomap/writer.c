@@ -44,7 +44,7 @@ void io_writer_begin(struct io_writer *w, struct iofile *io, bool wait)
 	w->io = io;
 	w->wait = wait;
 	w->give_up = w->err = 0;
-	w->starved = false;
+	w->returned = 0;
 	w->wb = (struct iomap_writeback){0};
 	w->count = 0;
 	w->bytes = 0;
@@ -183,8 +183,8 @@ struct span {
 	int err;
 };
 
-/* What only memory was missing for is to be written again, by another round. */
-static void span_return(struct io_writer *w, const struct span *s)
+/* What lacked only memory, or room for its record, goes again in another round. */
+static void span_return(struct io_writer *w, const struct span *s, int err)
 {
 	for (unsigned k = 0; k < w->count; k++) {
 		struct claimed *c = &w->claimed[k];
@@ -192,7 +192,13 @@ static void span_return(struct io_writer *w, const struct span *s)
 		if (c->folio->io == w->io)
 			c->todo |= c->mask & ~c->lost & folio_mask_inside(c->folio, s->pos, s->end);
 	}
-	w->starved = true;
+	w->returned = w->returned ? w->returned : err;
+}
+
+/* Memory comes later, and room with a commit: until that was given up the stretch goes again. */
+static bool passes(const struct io_writer *w, const struct span *s, int err)
+{
+	return err == -ENOMEM || (err == -ENOSPC && !s->err && !w->give_up);
 }
 
 static void span_tell(struct io_writer *w, const struct span *s)
@@ -204,9 +210,13 @@ static void span_tell(struct io_writer *w, const struct span *s)
 		return;
 	if (ops->written)
 		err = ops->written(w->io, s->pos, s->end - s->pos, err);
-	if (err == -ENOMEM)
-		span_return(w, s);
-	else if (!w->file_err)
+	if (passes(w, s, err)) {
+		span_return(w, s, err);
+		return;
+	}
+	if (err == -ENOSPC && !s->err)
+		err = ops->written(w->io, s->pos, s->end - s->pos, w->give_up);
+	if (!w->file_err)
 		w->file_err = io_writer_error(err);
 }
 
@@ -301,7 +311,7 @@ static void repair_spoiled(struct io_writer *w, unsigned from, unsigned to)
 	TRACE("write_again", to - from, 0);
 	err = write_again(w, from, to);
 	if (err == -ENOMEM)
-		span_return(w, &(struct span){.end = UINT64_MAX});
+		span_return(w, &(struct span){.end = UINT64_MAX}, err);
 	else if (err && !w->file_err)
 		w->file_err = io_writer_error(err);
 }
@@ -409,13 +419,14 @@ static int round_run(struct io_writer *w, u64 *pos, u64 end)
 {
 	int err = round_open(w);
 
+	w->returned = 0;
 	if (err)
 		return err;
 	TRACE("write_open", *pos, w->wb.open);
 	claim_round(w, pos, end);
 	err = map_claims(w, 0);
 	round_tell(w, round_write(w));
-	return err || !w->starved ? err : ERR(ENOMEM);
+	return err ? err : w->returned;
 }
 
 /* Is there more to write? Waits, with empty hands, until nobody else writes the next folio. */

@@ -21,7 +21,7 @@ struct io_writer {
 	struct io_batch *batch;
 	struct iomap_writeback wb;
 	bool wait;    /* for other writers' folios */
-	bool starved; /* there was no memory for what comes after the device */
+	int returned; /* this round: why what comes after the device is to be tried again */
 	int give_up;  /* not 0: blocks that can't be mapped are lost with this error */
 	int err;      /* first error that lost data */
 	int file_err; /* the same of this round and file */

@@ -383,7 +383,7 @@ static bool newest_batch(struct space *sp, tid_nr *tid)
 	return any;
 }
 
-bool space_retry(struct volume *v, unsigned *attempts)
+static bool retry(struct volume *v, unsigned *attempts, bool claimed)
 {
 	struct space *sp = v->space;
 	tid_nr tid;
@@ -392,9 +392,20 @@ bool space_retry(struct volume *v, unsigned *attempts)
 		return false;
 	/* None left: the last may have been released since the attempt that failed. */
 	if (!newest_batch(sp, &tid))
-		return windows_reclaim(sp, 0) || space_may_alloc(v, 1, SPACE_ROOT);
+		return windows_reclaim(sp, 0) || (claimed ? counter_sum(&sp->free_blocks) > 0
+							  : space_may_alloc(v, 1, SPACE_ROOT));
 	if (journal_commit(v->journal, tid, NULL) < 0)
 		return false;
 	wait_released(sp, tid);
 	return true;
+}
+
+bool space_retry(struct volume *v, unsigned *attempts)
+{
+	return retry(v, attempts, false);
+}
+
+bool space_retry_claimed(struct volume *v, unsigned *attempts)
+{
+	return retry(v, attempts, true);
 }

@@ -88,6 +88,8 @@ int space_alloc(struct handle *h, struct volume *v, const struct alloc_request *
 /* A file that others are still freeing comes back in many transactions: each is worth a retry. */
 #define SPACE_RETRIES 32u
 bool space_retry(struct volume *v, unsigned *attempts);
+/* The same for claimed blocks: nobody else can have taken what was freed meanwhile (AL-18). */
+bool space_retry_claimed(struct volume *v, unsigned *attempts);
 /*
  * Frees [pblk, pblk+len). SPACE_METADATA: each block is forgotten and revoked (JB-15). After an
  * error a prefix may have been freed; of one block, or a run inside one group, all or nothing.

@@ -157,6 +157,51 @@ static void test_IO_94_sync_meets_a_retry(void **state)
 	fake_fini(&f);
 }
 
+static unsigned refusals, retries;
+static int lost_with;
+
+static int record(struct iofile *io, u64 pos, u64 len, int err)
+{
+	lost_with = err;
+	if (err || !refusals)
+		return err;
+	refusals--;
+	return -ENOSPC;
+}
+
+static void count_retry(struct fake *f)
+{
+	retries++;
+}
+
+/* What is on the device, but has no room for its record, stays dirty while room may come. */
+static void test_IO_75_record_without_room(void **state)
+{
+	struct iofile_ops ops;
+	u8 data[BS];
+	struct fake f;
+
+	fake_init(&f, &plain);
+	ops = *f.io.ops;
+	ops.written = record;
+	f.io.ops = &ops;
+	fill_values(data, 0, sizeof(data));
+	for (unsigned k = 0; k < 2; k++) {
+		bool room_comes = k == 0;
+
+		assert_int_equal(fake_write(&f, 0, data, sizeof(data)), sizeof(data));
+		refusals = 2;
+		retries = 0;
+		f.on_retry = room_comes ? count_retry : NULL;
+		assert_int_equal(
+			iofile_write_range(&f.io, 0, UINT64_MAX, true), room_comes ? 0 : -ENOSPC);
+		assert_int_equal(retries, room_comes ? 2 : 0);
+		assert_int_equal(lost_with, room_comes ? 0 : -ENOSPC);
+		assert_false(iofile_is_dirty(&f.io));
+	}
+	fake_fini(&f);
+}
+
 static unsigned size_asked;
 
 /* Between any two looks at it the size goes up or down: an append and a truncate. */
@@ -413,6 +458,7 @@ int main(void)
 		cmocka_unit_test(test_IO_1_reader_of_new_blocks),
 		cmocka_unit_test(test_IO_94_sync_meets_a_retry),
 		cmocka_unit_test(test_IO_94_sync_waits_for_an_fsync),
+		cmocka_unit_test(test_IO_75_record_without_room),
 		cmocka_unit_test(test_IO_81_restless_size),
 		cmocka_unit_test(test_IO_94_sync_waits_for_the_flusher),
 		cmocka_unit_test(test_IO_99_storm_4k),

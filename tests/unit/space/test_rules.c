@@ -131,6 +131,24 @@ static void test_AL_6_retries_are_bounded(void **unused)
 	end(&f);
 }
 
+/* All that is free was claimed: for others there is nothing, for the claims there is. */
+static void test_AL_18_claims_are_worth_a_retry(void **unused)
+{
+	struct fixture f;
+	unsigned attempts = 0;
+	u64 claims = 0;
+
+	start(&f, 32 << 20, "-b 1024", 0);
+	while (space_claim(&f.v, 1, SPACE_MUST) == 0)
+		claims++;
+	assert_false(space_retry(&f.v, &attempts));
+	assert_true(space_retry_claimed(&f.v, &attempts));
+	attempts = SPACE_RETRIES;
+	assert_false(space_retry_claimed(&f.v, &attempts));
+	space_unclaim(&f.v, claims);
+	end(&f);
+}
+
 /* Windows give way before anyone gets ENOSPC. */
 static void test_AL_6_windows_are_given_back(void **unused)
 {
@@ -441,6 +459,7 @@ int main(void)
 		cmocka_unit_test(test_AL_4_survives_eviction_of_the_buddy),
 		cmocka_unit_test(test_JB_43_immediate_reuse_of_blocks),
 		cmocka_unit_test(test_AL_6_retries_are_bounded),
+		cmocka_unit_test(test_AL_18_claims_are_worth_a_retry),
 		cmocka_unit_test(test_AL_6_windows_are_given_back),
 		cmocka_unit_test(test_AL_14_interleaved_writers),
 		cmocka_unit_test(test_AL_14_small_files_share_a_run),
