@@ -9,7 +9,7 @@ import tempfile
 import traceback
 
 UEXT4 = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else "uext4"
-USER = 1000
+USER = 1  # daemon: fusermount3 wants a user with a name, and every Debian has this one
 ROOT_DIR = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 points = 0
 failed = False
