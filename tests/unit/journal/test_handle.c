@@ -251,16 +251,18 @@ static void test_JB_30_sequence_wrap(void **state)
 	fx_close(&f);
 }
 
-static struct fixture *stopping;
+static struct fixture *stopping; /* atomic: several threads come through the hook */
 
 static void start_while_stopping(const char *name, u64 a, u64 b)
 {
-	struct fixture *f = stopping;
+	struct fixture *f;
 	struct handle h;
 
-	if (!f || strcmp(name, "checkpoint_written") != 0)
+	if (strcmp(name, "checkpoint_written") != 0)
 		return;
-	stopping = NULL;
+	f = __atomic_exchange_n(&stopping, NULL, __ATOMIC_SEQ_CST);
+	if (!f)
+		return;
 	assert_int_equal(handle_start(f->j, &h, 1, 0), -EROFS);
 }
 
@@ -272,8 +274,8 @@ static void test_MD_11_no_handle_while_stopping(void **state)
 
 	fx_open(&f, &(struct fixture_options){.incompat = 0x12});
 	fx_op(&f, 0, 1, 1);
+	__atomic_store_n(&stopping, &f, __ATOMIC_SEQ_CST);
 	trace_hook = start_while_stopping;
-	stopping = &f;
 	assert_int_equal(journal_stop(f.j), 0);
 	assert_null(stopping);
 	trace_hook = NULL;
