@@ -53,6 +53,8 @@ bool io_writer_full(const struct io_writer *w);
 void io_writer_claim(struct io_writer *w, struct folio *f, u64 mask); /* folio lock held */
 void io_writer_part_done(struct folio *f, u64 mask, int err);
 void io_writer_hide_failed(struct io_writer *w); /* before a commit can take it for written */
+/* outcome.c: of all claims, file by file; close_err concerns every one. */
+void io_writer_tell(struct io_writer *w, int close_err);
 void io_writer_release(struct io_writer *w);
 
 /* writeback.c. What lies behind the end of file becomes zero; blocks wholly behind it drop out
