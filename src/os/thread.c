@@ -21,35 +21,32 @@ struct os_thread {
 	char name[16]; /* what the kernel takes */
 };
 
-static u64 ids_used[IDS_MAX / 64] = {1}; /* lock: ids_lock. 0 is nobody's */
-static u32 ids_lock;
-static pthread_key_t exit_key; /* its destructor runs when a thread ends, ours or not */
+static u64 ids_used[IDS_MAX / 64] = {1}; /* no lock: atomic. 0 is nobody's */
+static pthread_key_t exit_key;		 /* its destructor runs when a thread ends, ours or not */
 static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
 static __thread u32 self_id; /* no lock: each thread has its own */
 
+/* Takes no lock: counting a wait for one needs an id. */
 static u32 id_take(void)
 {
-	u32 id = 0;
-
-	os_word_lock(&ids_lock);
 	for (u32 i = 0; i < array_len(ids_used); i++) {
-		if (~ids_used[i]) {
-			id = i * 64 + (u32)__builtin_ctzll(~ids_used[i]);
-			ids_used[i] |= 1ull << (id % 64);
-			break;
+		u64 used = atomic_load_relaxed(&ids_used[i]);
+
+		while (~used) {
+			u64 lowest = ~used & (used + 1);
+
+			used = atomic_or(&ids_used[i], lowest);
+			if (!(used & lowest))
+				return i * 64 + (u32)__builtin_ctzll(lowest);
 		}
 	}
-	os_word_unlock(&ids_lock);
-	BUG_ON(id == 0);
-	return id;
+	os_bug("every thread id is taken", __FILE__, __LINE__);
 }
 
 static void thread_exit(void *unused)
 {
 	rank_thread_exit();
-	os_word_lock(&ids_lock);
-	ids_used[self_id / 64] &= ~(1ull << (self_id % 64));
-	os_word_unlock(&ids_lock);
+	atomic_and(&ids_used[self_id / 64], ~(1ull << (self_id % 64)));
 	self_id = 0;
 }
 

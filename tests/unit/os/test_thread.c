@@ -35,6 +35,26 @@ static void test_ids_are_small_and_unique(void **state)
 	}
 }
 
+static void take_id_at_once(void *arg)
+{
+	u32 n = atomic_add(&inside, 1) - 1;
+
+	while (atomic_load_acq(&inside) < 3)
+		os_yield(); /* none sleeps: all ask in the same moment */
+	ids[n] = os_thread_self();
+}
+
+/* Waiting for the table of ids once took a second id, which never came back. */
+static void test_ids_asked_for_at_once(void **state)
+{
+	for (int round = 0; round < 4000; round++) {
+		inside = 0;
+		run_threads(3, take_id_at_once, NULL);
+		for (int i = 0; i < 3; i++)
+			assert_in_range(ids[i], 1, 64);
+	}
+}
+
 static void *foreign_main(void *arg)
 {
 	*(u32 *)arg = os_thread_self();
@@ -94,6 +114,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ids_are_small_and_unique),
+		cmocka_unit_test(test_ids_asked_for_at_once),
 		cmocka_unit_test(test_foreign_threads_have_ids),
 		cmocka_unit_test(test_threads_leave_signals_to_the_program),
 		cmocka_unit_test(test_clock_and_random),
