@@ -132,6 +132,22 @@ static void compare_fsck(struct image *img, const char *before, bool damage, con
 	free(after);
 }
 
+/*
+ * Where a bad pointer leads to the superblock, e2fsck takes its times for what should be there:
+ * what it complains about must not depend on the second in which the test ran.
+ */
+static void take_times_back(struct image *img, const u8 *before)
+{
+	static const u32 times[] = {0x2c, 0x30, 0x198, 0x1cc}; /* mount, write, errors */
+	struct place super = place_find(img, OBJ_SUPER, NODE_ROOT);
+
+	if (!super_csum_verify((const void *)super.at))
+		return;
+	for (size_t k = 0; k < sizeof(times) / sizeof(times[0]); k++)
+		memcpy(super.at + times[k], before + EXT4_SUPER_OFFSET + times[k], 4);
+	place_seal(img, OBJ_SUPER, &super);
+}
+
 static void read_write(struct job *job, const struct poke_case *c, struct verdict *v)
 {
 	struct image *img = &job->img;
@@ -145,10 +161,12 @@ static void read_write(struct job *job, const struct poke_case *c, struct verdic
 	exercise(img, 0, &r);
 	judge(img, &r, c->rw, v);
 	judge_found(&r, c->found, v);
-	if (r.open_err)
+	if (r.open_err) {
 		compare_refused(job, before, v);
-	else if (kinds)
+	} else if (kinds) {
+		take_times_back(img, before);
 		compare_fsck(img, kinds, r.says_what_to_do || c->found != 0, &r, v);
+	}
 	free(kinds);
 	free(before);
 }
