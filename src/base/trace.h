@@ -11,17 +11,37 @@
 #include "base/util.h"
 
 typedef void trace_hook_fn(const char *name, u64 a, u64 b);
-extern trace_hook_fn *trace_hook; /* set once before threads start */
+extern trace_hook_fn *trace_hook; /* no lock: atomic; through trace_set_hook() */
+
+/* NULL: none. May come while threads run; one of them may then still be inside the hook before. */
+static inline void trace_set_hook(trace_hook_fn *hook)
+{
+	__atomic_store_n(&trace_hook, hook, __ATOMIC_RELEASE);
+}
 
 #define TRACE(name, a, b)                                                                          \
 	do {                                                                                       \
-		if (unlikely(trace_hook))                                                          \
-			trace_hook(name, (u64)(a), (u64)(b));                                      \
+		trace_hook_fn *hook_ = __atomic_load_n(&trace_hook, __ATOMIC_ACQUIRE);             \
+                                                                                                   \
+		if (unlikely(hook_))                                                               \
+			hook_(name, (u64)(a), (u64)(b));                                           \
 	} while (0)
 
 typedef bool fault_hook_fn(const char *name);
-extern fault_hook_fn *fault_hook; /* set once before threads start */
+extern fault_hook_fn *fault_hook; /* no lock: atomic; through fault_set_hook() */
 
-#define FAULT(name) (unlikely(fault_hook != NULL) && fault_hook(name))
+static inline void fault_set_hook(fault_hook_fn *hook)
+{
+	__atomic_store_n(&fault_hook, hook, __ATOMIC_RELEASE);
+}
+
+static inline bool fault_asked(const char *name)
+{
+	fault_hook_fn *hook = __atomic_load_n(&fault_hook, __ATOMIC_ACQUIRE);
+
+	return unlikely(hook) && hook(name);
+}
+
+#define FAULT(name) fault_asked(name)
 
 #endif
