@@ -1,4 +1,5 @@
 """What the tests of the faces share: TAP, images, other users, e2fsck."""
+import atexit
 import os
 import pickle
 import shutil
@@ -8,11 +9,31 @@ import sys
 import tempfile
 import traceback
 
-UEXT4 = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else "uext4"
 USER = 1  # daemon: fusermount3 wants a user with a name, and every Debian has this one
 ROOT_DIR = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.dirname(os.path.abspath(sys.argv[1]))
 points = 0
 failed = False
+
+
+def _open_dir():
+    """A new directory, not below one that is closed to others: some tests run as another user."""
+    path = tempfile.mkdtemp(prefix="uext4-face-", dir="/tmp")
+    os.chmod(path, 0o755)
+    return path
+
+
+def _lend(program):
+    """A copy for all users, who may have no way into the project's directory; nor do we stay there."""
+    path = _open_dir()
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    os.chdir("/")
+    copy = shutil.copy(program, path)
+    os.chmod(copy, 0o755)
+    return copy
+
+
+UEXT4 = _lend(os.path.abspath(sys.argv[1]))
 
 
 def ok(good, what, detail=""):
@@ -116,9 +137,7 @@ class Room:
     """A temporary directory, removed with all mounts in it."""
 
     def __init__(self):
-        # Not below a directory that is closed to others: some tests run as another user.
-        self.path = tempfile.mkdtemp(prefix="uext4-face-", dir="/tmp")
-        os.chmod(self.path, 0o755)
+        self.path = _open_dir()
 
     def __truediv__(self, name):
         return os.path.join(self.path, name)
