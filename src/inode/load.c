@@ -97,9 +97,7 @@ static int check(struct inode *i, bool special, const char **why)
 	if (i->f.flags & EXT4_EA_INODE_FL && !super_has_ea_inode(&v->sb))
 		return ERR(EUCLEAN);
 	*why = "the attribute block is outside the data area";
-	if (i->f.file_acl && !space_range_valid(v, i->ino, i->f.file_acl, 1))
-		return ERR(EUCLEAN);
-	return 0;
+	return i->f.file_acl ? space_range_check(v, i->ino, i->f.file_acl, 1) : 0;
 }
 
 static int unpack(struct inode *i, const struct ext4_inode_disk *raw, const char **why)
@@ -126,7 +124,7 @@ static int read_fields(struct inode *i, bool special)
 	err = unpack(i, raw, &why);
 	if (!err)
 		err = check(i, special, &why);
-	if (err && err != -ESTALE)
+	if (err == -EUCLEAN || err == -EBADMSG)
 		err = volume_error(i->volume, err, i->ino, b->pblk, "%s; run e2fsck", why);
 	buf_put(b);
 	return err;

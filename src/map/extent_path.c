@@ -77,8 +77,9 @@ static int child_read(struct filemap *fm, const struct extent_step *parent, u32 
 	pblk_t pblk = node_child(parent->node, parent->pos);
 	int err;
 
-	if (!space_range_valid(v, fm->owner, pblk, 1))
-		return tree_error(fm, pblk, "an extent index points to no data block");
+	err = map_range_check(fm, pblk, 1, "an extent index points to no data block");
+	if (err)
+		return err;
 	err = buf_read(v->bcache, pblk, &extent_buf_type, &ctx, &out->buf);
 	if (err)
 		return err;
@@ -179,7 +180,5 @@ void extent_root_changed(struct filemap *fm)
 
 int extent_tree_check(struct filemap *fm, const struct extent_entry *e)
 {
-	if (space_range_valid(fm->volume, fm->owner, e->pblk, e->len))
-		return 0;
-	return tree_error(fm, e->pblk, "an extent lies outside the data area");
+	return map_range_check(fm, e->pblk, e->len, "an extent lies outside the data area");
 }

@@ -3,7 +3,7 @@
 
 static bool in_device(const struct filemap *fm, pblk_t pblk)
 {
-	return space_range_valid(fm->volume, fm->owner, pblk, 1);
+	return space_range_check(fm->volume, fm->owner, pblk, 1) == 0;
 }
 
 /*
@@ -135,6 +135,16 @@ void goal_undo_data(
 	(void)map_free(h, fm, got->pblk, got->len, 0);
 	if (g->delayed && space_claim(v, got->len, SPACE_MUST) != 0)
 		(void)status_undelay(fm, g->lblk, g->lblk + got->len);
+}
+
+int map_range_check(const struct filemap *fm, pblk_t pblk, u64 len, const char *what)
+{
+	int err = space_range_check(fm->volume, fm->owner, pblk, len);
+
+	if (err == -EUCLEAN)
+		return volume_error(
+			fm->volume, ERR(EUCLEAN), fm->owner, pblk, "%s: run e2fsck", what);
+	return err;
 }
 
 u32 goal_free_flags(const struct filemap *fm)

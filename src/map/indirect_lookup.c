@@ -96,11 +96,9 @@ static int table_read(struct filemap *fm, u32 pblk, struct buf **out)
 {
 	struct volume *v = fm->volume;
 	struct buf_ctx ctx = {.csum_seed = fm->csum_seed, .owner = fm->owner};
+	int err = map_range_check(fm, pblk, 1, "an indirect pointer is not valid");
 
-	if (!space_range_valid(v, fm->owner, pblk, 1))
-		return volume_error(v, ERR(EUCLEAN), fm->owner, pblk,
-			"an indirect pointer is not valid: run e2fsck");
-	return buf_read(v->bcache, pblk, &indirect_buf_type, &ctx, out);
+	return err ? err : buf_read(v->bcache, pblk, &indirect_buf_type, &ctx, out);
 }
 
 int indirect_walk(struct filemap *fm, lblk_t lblk, struct indirect_path *path)
@@ -176,9 +174,7 @@ int indirect_lookup(struct filemap *fm, lblk_t lblk, struct mapping *out)
 		goto out_release;
 	out->state = MAP_WRITTEN;
 	out->pblk = p - (path.slot[level] - first);
-	if (!space_range_valid(fm->volume, fm->owner, out->pblk, out->len))
-		err = volume_error(fm->volume, ERR(EUCLEAN), fm->owner, out->pblk,
-			"a block pointer is not valid: run e2fsck");
+	err = map_range_check(fm, out->pblk, out->len, "a block pointer is not valid");
 out_release:
 	indirect_release(&path);
 	return err;

@@ -86,9 +86,9 @@ static int run_remove(
 	count = min_of(count, *cur - from);
 	first = slot - count + 1;
 	pblk = le32_to_cpu(path->step[level].table[first]);
-	if (!space_range_valid(fm->volume, fm->owner, pblk, count))
-		return volume_error(fm->volume, ERR(EUCLEAN), fm->owner, pblk,
-			"a block pointer is not valid: run e2fsck");
+	err = map_range_check(fm, pblk, count, "a block pointer is not valid");
+	if (err)
+		return err;
 	err = pointers_clear(h, fm, path, level, first, count);
 	if (!err) {
 		err = tables_drop(h, fm, path, level, &d);

@@ -108,6 +108,8 @@ static inline bool goal_may_undo(int err)
 	return err == -ENOSPC || err == -EDQUOT || err == -ENOMEM;
 }
 u32 goal_free_flags(const struct filemap *fm);
+/* AL-20: a range that the tree names. -EUCLEAN was reported, as `what`. */
+int map_range_check(const struct filemap *fm, pblk_t pblk, u64 len, const char *what);
 /* Frees blocks that no map names any more (AL-19). */
 int map_free(struct handle *h, struct filemap *fm, pblk_t pblk, u32 len, u32 flags);
 

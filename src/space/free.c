@@ -318,11 +318,12 @@ int space_free(struct handle *h, struct volume *v, ino_nr owner, pblk_t pblk, u3
 {
 	struct space *sp = v->space;
 	u32 n;
-	int err = 0;
+	int err;
 
 	if (!len)
 		return 0;
-	if (!space_range_valid(v, 0, pblk, len)) /* AL-21: before anything is touched */
+	err = space_range_check(v, 0, pblk, len); /* AL-21: before anything is touched */
+	if (err == -EUCLEAN)
 		return volume_error(v, ERR(EUCLEAN), owner, pblk,
 			"freeing %u blocks that no file may own; run e2fsck", len);
 	TRACE("space_free", pblk, len);
@@ -338,9 +339,9 @@ int space_free(struct handle *h, struct volume *v, ino_nr owner, pblk_t pblk, u3
 int space_free_prepare(struct handle *h, struct volume *v, pblk_t pblk, u32 len)
 {
 	struct space *sp = v->space;
-	int err = 0;
+	int err = space_range_check(v, 0, pblk, len);
 
-	if (!space_range_valid(v, 0, pblk, len))
+	if (err == -EUCLEAN)
 		return 0; /* space_free says so */
 	for (u32 n; len && !err; pblk += n, len -= n) {
 		struct group *g;

@@ -236,22 +236,24 @@ static void desc_bad(struct space *sp, struct group *g, const char *why)
 	volume_error(sp->v, -EUCLEAN, 0, 0, "group %u: %s; run e2fsck", g->idx.nr, why);
 }
 
-static int zone_add_group(struct space *sp, const struct group *g)
+/* Its places have been checked: they meet nothing. */
+static void zone_add_group(struct space *sp, const struct group *g, struct zone_spares *s)
 {
-	int err = zone_add(&sp->zone, g->block_bitmap, 1, 0);
+	int err = zone_add(&sp->zone, s, g->block_bitmap, 1, 0);
 
 	if (!err)
-		err = zone_add(&sp->zone, g->inode_bitmap, 1, 0);
+		err = zone_add(&sp->zone, s, g->inode_bitmap, 1, 0);
 	if (!err)
-		err = zone_add(&sp->zone, g->inode_table, sp->itable_blocks, 0);
-	return err;
+		err = zone_add(&sp->zone, s, g->inode_table, sp->itable_blocks, 0);
+	ASSERT(!err);
 }
 
-static int group_init(struct space *sp, struct group *g, group_nr nr, const void *desc)
+/* Can't fail: what it has entered in zone and counters no one could take back. */
+static void group_init(struct space *sp, struct group *g, group_nr nr, const void *desc,
+	struct zone_spares *spares)
 {
 	const struct ext4_group_desc *d = desc;
 	const char *why;
-	int err = 0;
 
 	os_mutex_init(&g->lock, RANK_GROUP, "group");
 	list_init(&g->pending);
@@ -261,14 +263,11 @@ static int group_init(struct space *sp, struct group *g, group_nr nr, const void
 	g->inode_bitmap = group_desc_inode_bitmap(sp->sb, d);
 	g->inode_table = group_desc_inode_table(sp->sb, d);
 	why = desc_check(sp, g, d);
-	if (!why)
-		err = zone_add_group(sp, g);
-	if (err == -ENOMEM)
-		return err;
-	if (why || err) {
-		desc_bad(sp, g, why ? why : "metadata overlaps");
-		return 0;
+	if (why) {
+		desc_bad(sp, g, why);
+		return;
 	}
+	zone_add_group(sp, g, spares);
 	g->free_blocks = group_desc_free_clusters(sp->sb, d);
 	g->free_inodes = group_desc_free_inodes(sp->sb, d);
 	g->dirs = group_desc_used_dirs(sp->sb, d);
@@ -276,7 +275,6 @@ static int group_init(struct space *sp, struct group *g, group_nr nr, const void
 	os_mutex_lock_nested(&g->lock, ORDER_GROUP);
 	group_index_locked(sp, g);
 	os_mutex_unlock(&g->lock);
-	return 0;
 }
 
 static void gdt_block_destroy(struct gdt_block *gb, struct space *sp)
@@ -296,15 +294,19 @@ static int gdt_load_locked(struct space *sp, u32 index)
 	u32 count = min_of(sp->descs_per_block, sp->group_count - first);
 	struct buf_ctx ctx = {.csum_seed = sp->sb->csum_seed, .arg = index};
 	struct gdt_block *gb = os_zalloc(sizeof(*gb) + count * sizeof(gb->groups[0]));
+	struct zone_spares spares = {NULL};
 	int err;
 
 	if (!gb)
 		return ERR(ENOMEM);
 	err = buf_read(
 		sp->v->bcache, super_gdt_block(sp->sb, index), &gdt_buf_type, &ctx, &gb->buf);
+	if (!err)
+		err = zone_reserve(&spares, 3 * count);
 	for (; !err && gb->count < count; gb->count++)
-		err = group_init(sp, &gb->groups[gb->count], first + gb->count,
-			gb->buf->data + (size_t)gb->count * sp->sb->desc_size);
+		group_init(sp, &gb->groups[gb->count], first + gb->count,
+			gb->buf->data + (size_t)gb->count * sp->sb->desc_size, &spares);
+	zone_spares_free(&spares);
 	if (err) {
 		gdt_block_destroy(gb, sp);
 		return err;

@@ -119,8 +119,11 @@ bool space_may_alloc(struct volume *v, u64 blocks, u32 flags);
  */
 bool space_roomy(struct volume *v, u64 blocks, u32 flags);
 
-/* AL-20: may an inode's pointer refer to this range? owner: the journal inode may own its zone. */
-bool space_range_valid(struct volume *v, ino_nr owner, pblk_t pblk, u64 len);
+/*
+ * AL-20: may an inode's pointer refer to this range? owner: the journal inode may own its zone.
+ * -EUCLEAN: no, which is up to the caller to report; another error: that could not be found out.
+ */
+int space_range_check(struct volume *v, ino_nr owner, pblk_t pblk, u64 len);
 
 /* AL-9: has a group in memory a table that may still hold garbage? */
 bool space_itables_pending(struct volume *v);

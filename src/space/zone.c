@@ -1,6 +1,7 @@
 #include "space/zone.h"
 
 #include "base/err.h"
+#include "os/assert.h"
 #include "os/mem.h"
 
 void zone_init(struct zone *z)
@@ -19,6 +20,31 @@ void zone_fini(struct zone *z)
 		os_free(rb_entry(n, struct zone_range, node));
 	}
 	os_rwsem_fini(&z->lock);
+}
+
+int zone_reserve(struct zone_spares *s, u32 count)
+{
+	for (s->first = NULL; count > 0; count--) {
+		struct zone_range *r = os_zalloc(sizeof(*r));
+
+		if (!r) {
+			zone_spares_free(s);
+			return ERR(ENOMEM);
+		}
+		r->next_spare = s->first;
+		s->first = r;
+	}
+	return 0;
+}
+
+void zone_spares_free(struct zone_spares *s)
+{
+	struct zone_range *r;
+
+	while ((r = s->first) != NULL) {
+		s->first = r->next_spare;
+		os_free(r);
+	}
 }
 
 /* The first range that ends after pblk. */
@@ -70,22 +96,19 @@ static void merge_with_next(struct zone *z, struct zone_range *r)
 	os_free(next);
 }
 
-int zone_add(struct zone *z, pblk_t start, u64 len, ino_nr owner)
+int zone_add(struct zone *z, struct zone_spares *s, pblk_t start, u64 len, ino_nr owner)
 {
-	struct zone_range *r = os_zalloc(sizeof(*r)), *at, *prev;
+	struct zone_range *r = s->first, *at, *prev;
 	int err = 0;
 
-	if (!r)
-		return ERR(ENOMEM);
-	r->start = start;
-	r->len = len;
-	r->owner = owner;
+	ASSERT(r);
 	os_rwsem_lock(&z->lock);
 	at = first_ending_after(z, start);
 	if (at && at->start < start + len) {
 		err = ERR(EUCLEAN);
-		os_free(r);
 	} else {
+		s->first = r->next_spare;
+		*r = (struct zone_range){.start = start, .len = len, .owner = owner};
 		link_range(z, r);
 		merge_with_next(z, r);
 		prev = neighbour(rb_prev(&r->node));

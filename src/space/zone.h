@@ -25,12 +25,20 @@ struct zone_range {
 	pblk_t start;
 	u64 len;
 	ino_nr owner; /* 0 = the file system */
+	struct zone_range *next_spare;
 };
+
+/* Memory for ranges to come; its owner uses it alone. */
+struct zone_spares {
+	struct zone_range *first;
+};
+int zone_reserve(struct zone_spares *s, u32 count); /* ENOMEM: nothing is kept */
+void zone_spares_free(struct zone_spares *s);
 
 void zone_init(struct zone *z);
 void zone_fini(struct zone *z);
-/* EUCLEAN when the range overlaps one that is there, ENOMEM. */
-int zone_add(struct zone *z, pblk_t start, u64 len, ino_nr owner);
+/* EUCLEAN when the range overlaps one that is there. Uses up to one spare, which must be there. */
+int zone_add(struct zone *z, struct zone_spares *s, pblk_t start, u64 len, ino_nr owner);
 /* Does any range, other than those of owner (0 = all count), meet [start, start+len)? */
 bool zone_overlaps(struct zone *z, pblk_t start, u64 len, ino_nr owner);
 /* The first part of a range inside [start, end), or false. */

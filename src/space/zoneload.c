@@ -52,17 +52,23 @@ bool zone_hits(struct space *sp, pblk_t pblk, u64 len, ino_nr owner)
 	return range_meets_copies(sp, pblk, len) || zone_overlaps(&sp->zone, pblk, len, owner);
 }
 
-bool space_range_valid(struct volume *v, ino_nr owner, pblk_t pblk, u64 len)
+int space_range_check(struct volume *v, ino_nr owner, pblk_t pblk, u64 len)
 {
 	struct space *sp = v->space;
+	int err;
 
-	return range_in_device(sp, pblk, len) && zone_load_range(sp, pblk, len) == 0 &&
-	       !zone_hits(sp, pblk, len, owner);
+	if (!range_in_device(sp, pblk, len))
+		return -EUCLEAN;
+	err = zone_load_range(sp, pblk, len);
+	if (err)
+		return err;
+	return zone_hits(sp, pblk, len, owner) ? -EUCLEAN : 0;
 }
 
 int space_add_system_range(struct volume *v, pblk_t pblk, u32 len, ino_nr owner)
 {
 	struct space *sp = v->space;
+	struct zone_spares spare = {NULL};
 	int err;
 
 	if (!range_in_device(sp, pblk, len) || range_meets_copies(sp, pblk, len))
@@ -70,7 +76,10 @@ int space_add_system_range(struct volume *v, pblk_t pblk, u32 len, ino_nr owner)
 			v, ERR(EUCLEAN), owner, pblk, "system inode maps a block it can't own");
 	err = zone_load_range(sp, pblk, len);
 	if (!err)
-		err = zone_add(&sp->zone, pblk, len, owner);
+		err = zone_reserve(&spare, 1);
+	if (!err)
+		err = zone_add(&sp->zone, &spare, pblk, len, owner);
+	zone_spares_free(&spare);
 	if (err == -EUCLEAN)
 		return volume_error(v, err, owner, pblk, "system inode overlaps other metadata");
 	if (!err)

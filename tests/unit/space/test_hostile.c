@@ -33,20 +33,21 @@ static void test_AL_20_system_zone(void **unused)
 
 	start(&f, 64 << 20, "-b 1024 -G 4", FIXTURE_QUIET);
 	assert_int_equal(alloc_blocks(&f, &req, &got), 0);
-	assert_true(space_range_valid(v, 12, got.pblk, 1));
-	assert_false(space_range_valid(v, 12, 0, 1));
-	assert_false(space_range_valid(v, 12, 1, 1));		       /* superblock */
-	assert_false(space_range_valid(v, 12, 2, 1));		       /* descriptors */
-	assert_false(space_range_valid(v, 12, 8193, 1));	       /* copy in group 1 */
-	assert_false(space_range_valid(v, 12, v->sb.blocks_count, 1)); /* past the end */
-	assert_false(space_range_valid(v, 12, v->sb.blocks_count - 1, 2));
-	assert_false(space_range_valid(v, 12, got.pblk, 1ull << 40));
-	assert_false(space_range_valid(v, 12, UINT64_MAX - 1, 4));
-	assert_false(space_range_valid(v, 12, got.pblk, 0));
+	assert_int_equal(space_range_check(v, 12, got.pblk, 1), 0);
+	assert_int_equal(space_range_check(v, 12, 0, 1), -EUCLEAN);
+	assert_int_equal(space_range_check(v, 12, 1, 1), -EUCLEAN);    /* superblock */
+	assert_int_equal(space_range_check(v, 12, 2, 1), -EUCLEAN);    /* descriptors */
+	assert_int_equal(space_range_check(v, 12, 8193, 1), -EUCLEAN); /* copy in group 1 */
+	assert_int_equal(
+		space_range_check(v, 12, v->sb.blocks_count, 1), -EUCLEAN); /* past the end */
+	assert_int_equal(space_range_check(v, 12, v->sb.blocks_count - 1, 2), -EUCLEAN);
+	assert_int_equal(space_range_check(v, 12, got.pblk, 1ull << 40), -EUCLEAN);
+	assert_int_equal(space_range_check(v, 12, UINT64_MAX - 1, 4), -EUCLEAN);
+	assert_int_equal(space_range_check(v, 12, got.pblk, 0), -EUCLEAN);
 	assert_int_equal(space_inode_location(v, 2, &table, &offset), 0);
-	assert_false(space_range_valid(v, 12, table, 1));
-	assert_false(space_range_valid(v, 12, table - 1, 2));
-	assert_false(space_range_valid(v, 8, table, 1));
+	assert_int_equal(space_range_check(v, 12, table, 1), -EUCLEAN);
+	assert_int_equal(space_range_check(v, 12, table - 1, 2), -EUCLEAN);
+	assert_int_equal(space_range_check(v, 8, table, 1), -EUCLEAN);
 	assert_int_equal(space_add_system_range(v, table, 1, 8), -EUCLEAN);
 	assert_int_equal(space_add_system_range(v, 1ull << 33, 1, 8), -EUCLEAN);
 	assert_int_equal(
@@ -68,8 +69,8 @@ static void test_AL_20_journal_blocks_belong_to_inode_8(void **unused)
 	out = fixture_run(&f, "debugfs -R 'blocks <8>' %s | grep '^[0-9]'");
 	assert_int_equal(sscanf(out, "%llu", &pblk), 1);
 	free(out);
-	assert_false(space_range_valid(&f.v, 12, pblk, 1));
-	assert_true(space_range_valid(&f.v, 8, pblk, 1));
+	assert_int_equal(space_range_check(&f.v, 12, pblk, 1), -EUCLEAN);
+	assert_int_equal(space_range_check(&f.v, 8, pblk, 1), 0);
 	end(&f);
 }
 
@@ -259,7 +260,7 @@ static void test_AL_20_overlap_while_building(void **unused)
 	assert_int_equal(fixture_try_mount(&f, FIXTURE_QUIET), -EUCLEAN);
 	fixture_poke(&f, 2048 + 2 * 32 + 0x00, &place, 4);
 	fixture_mount(&f, FIXTURE_QUIET);
-	assert_false(space_range_valid(&f.v, 12, place, 1));
+	assert_int_equal(space_range_check(&f.v, 12, place, 1), -EUCLEAN);
 	end(&f);
 }
 

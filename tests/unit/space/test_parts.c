@@ -67,18 +67,20 @@ static void test_counter_partial(void **unused)
 
 static void test_zone_ranges(void **unused)
 {
+	struct zone_spares spares;
 	struct zone z;
 	pblk_t at;
 	u64 len;
 
 	zone_init(&z);
-	assert_int_equal(zone_add(&z, 100, 10, 0), 0);
-	assert_int_equal(zone_add(&z, 120, 10, 0), 0);
-	assert_int_equal(zone_add(&z, 109, 1, 0), -EUCLEAN);
-	assert_int_equal(zone_add(&z, 90, 11, 0), -EUCLEAN);
-	assert_int_equal(zone_add(&z, 110, 10, 0), 0); /* joins all three */
+	assert_int_equal(zone_reserve(&spares, 6), 0);
+	assert_int_equal(zone_add(&z, &spares, 100, 10, 0), 0);
+	assert_int_equal(zone_add(&z, &spares, 120, 10, 0), 0);
+	assert_int_equal(zone_add(&z, &spares, 109, 1, 0), -EUCLEAN);
+	assert_int_equal(zone_add(&z, &spares, 90, 11, 0), -EUCLEAN);
+	assert_int_equal(zone_add(&z, &spares, 110, 10, 0), 0); /* joins all three */
 	assert_int_equal(z.count, 1);
-	assert_int_equal(zone_add(&z, 130, 10, 8), 0);
+	assert_int_equal(zone_add(&z, &spares, 130, 10, 8), 0);
 	assert_int_equal(z.count, 2);
 	assert_false(zone_overlaps(&z, 90, 10, 0));
 	assert_true(zone_overlaps(&z, 90, 11, 0));
@@ -90,6 +92,7 @@ static void test_zone_ranges(void **unused)
 	assert_int_equal(at, 100);
 	assert_int_equal(len, 5);
 	assert_false(zone_next(&z, 140, 1000, &at, &len));
+	zone_spares_free(&spares);
 	zone_fini(&z);
 }
 

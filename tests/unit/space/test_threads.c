@@ -112,8 +112,8 @@ static void churn(void *arg)
 			replace_inode(w);
 		if (i % 200 == 199 && journal_commit_all(w->f->v.journal, NULL))
 			w->bad++;
-		if (w->kept[i % KEEP].len && !space_range_valid(&w->f->v, 12,
-						     w->kept[i % KEEP].pblk, w->kept[i % KEEP].len))
+		if (w->kept[i % KEEP].len && space_range_check(&w->f->v, 12, w->kept[i % KEEP].pblk,
+						     w->kept[i % KEEP].len))
 			w->bad++;
 	}
 	prealloc_discard(&w->f->v, &pa);
