@@ -138,7 +138,7 @@ static bool fail_run(const struct load_config *c, u64 number, struct load_stats 
 	struct trial t;
 	struct load_run run = small_run(c, number, fail_body, &t);
 
-	fault_set_hook(memory_fails);
+	fault_hook = memory_fails;
 	trial_make(&t, number);
 	t.run = &run;
 	for (t.nth = 1; t.nth < NTH_MAX; t.nth++) {

@@ -46,8 +46,8 @@ static void hooks_set(bool on)
 		outer_trace = trace_hook;
 		outer_fault = fault_hook;
 	}
-	trace_set_hook(on ? on_trace : outer_trace);
-	fault_set_hook(on ? on_fault : outer_fault);
+	trace_hook = on ? on_trace : outer_trace;
+	fault_hook = on ? on_fault : outer_fault;
 	sim_atomics = on && sched->config.atomics;
 }
 

@@ -1,4 +1,4 @@
 #include "base/trace.h"
 
-trace_hook_fn *trace_hook;
-fault_hook_fn *fault_hook;
+trace_hook_fn *_Atomic trace_hook;
+fault_hook_fn *_Atomic fault_hook;

@@ -11,33 +11,23 @@
 #include "base/util.h"
 
 typedef void trace_hook_fn(const char *name, u64 a, u64 b);
-extern trace_hook_fn *trace_hook; /* no lock: atomic; through trace_set_hook() */
-
-/* NULL: none. May come while threads run; one of them may then still be inside the hook before. */
-static inline void trace_set_hook(trace_hook_fn *hook)
-{
-	__atomic_store_n(&trace_hook, hook, __ATOMIC_RELEASE);
-}
+/* Who takes it off while threads run may find one of them still inside. */
+extern trace_hook_fn *_Atomic trace_hook;
 
 #define TRACE(name, a, b)                                                                          \
 	do {                                                                                       \
-		trace_hook_fn *hook_ = __atomic_load_n(&trace_hook, __ATOMIC_ACQUIRE);             \
+		trace_hook_fn *hook_ = trace_hook;                                                 \
                                                                                                    \
 		if (unlikely(hook_))                                                               \
 			hook_(name, (u64)(a), (u64)(b));                                           \
 	} while (0)
 
 typedef bool fault_hook_fn(const char *name);
-extern fault_hook_fn *fault_hook; /* no lock: atomic; through fault_set_hook() */
-
-static inline void fault_set_hook(fault_hook_fn *hook)
-{
-	__atomic_store_n(&fault_hook, hook, __ATOMIC_RELEASE);
-}
+extern fault_hook_fn *_Atomic fault_hook; /* the same holds */
 
 static inline bool fault_asked(const char *name)
 {
-	fault_hook_fn *hook = __atomic_load_n(&fault_hook, __ATOMIC_ACQUIRE);
+	fault_hook_fn *hook = fault_hook;
 
 	return unlikely(hook) && hook(name);
 }

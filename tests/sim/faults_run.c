@@ -427,7 +427,7 @@ bool fault_passes(const struct call *c)
 	pid_t pid;
 
 	fflush(stdout);
-	fault_set_hook(memory_fails);
+	fault_hook = memory_fails;
 	pid = fork();
 	if (pid == 0)
 		exit(count_to_failure(c) ? 0 : 1); /* sanitizers look for leaks at its end */

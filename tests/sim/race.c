@@ -122,7 +122,7 @@ static bool run_once(struct race_run *r, const struct sim_pages *image, bool qui
 	struct explore_state s = {0};
 	bool good;
 
-	fault_set_hook(fails);
+	fault_hook = fails;
 	r->disk = sim_disk_create(image, &params);
 	good = sim_run(&config, run, r, &report) == 0;
 	if (!good && !quiet)

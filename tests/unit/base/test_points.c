@@ -76,16 +76,16 @@ static void test_trace(void **state)
 {
 	TRACE("off", 1, 2);
 	assert_false(FAULT("one"));
-	trace_set_hook(see_trace);
-	fault_set_hook(fail_one);
+	trace_hook = see_trace;
+	fault_hook = fail_one;
 	TRACE("on", 3, 4);
 	assert_string_equal(seen.name, "on");
 	assert_int_equal(seen.a, 3);
 	assert_int_equal(seen.b, 4);
 	assert_true(FAULT("one"));
 	assert_false(FAULT("two"));
-	trace_set_hook(NULL);
-	fault_set_hook(NULL);
+	trace_hook = NULL;
+	fault_hook = NULL;
 }
 
 static void test_rng(void **state)

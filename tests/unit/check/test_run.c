@@ -198,13 +198,13 @@ static void test_allocations(void **state)
 	world_make(&w, "-t ext2 -b 1024", "4M");
 	image_debugfs(&w.im, "sif /dir/file block[0] 3\nsif /plain links_count 5\n");
 	dev = world_dev(&w);
-	fault_set_hook(fail_allocation);
+	fault_hook = fail_allocation;
 	do {
 		countdown = ++n;
 		err = check_device(dev, &o, &r);
 		assert_true(err == 0 || err == -ENOMEM);
 	} while (!countdown);
-	fault_set_hook(NULL);
+	fault_hook = NULL;
 	assert_true(n > 10);
 	assert_int_equal(err, 0);
 	dev_close(dev);

@@ -293,11 +293,11 @@ static void test_no_memory(void **state)
 	struct dev *dev = file_open(path, (struct dev_file_options){0});
 	static u8 mem[4096 + 8] __attribute__((aligned(4096)));
 
-	fault_set_hook(fail_alloc);
+	fault_hook = fail_alloc;
 	assert_int_equal(dev_write(dev, 0, mem, 4096, DEV_FUA), 0);
 	assert_int_equal(dev_read(dev, 0, mem, 4096), 0);
 	assert_int_equal(dev_read(dev, 0, mem + 1, 4096), -ENOMEM); /* a bounce buffer */
-	fault_set_hook(NULL);
+	fault_hook = NULL;
 	dev_close(dev);
 	image_remove(path);
 }

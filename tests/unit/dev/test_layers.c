@@ -341,11 +341,11 @@ static void test_creation_without_memory(void **state)
 			int err;
 
 			alloc_nr = 0;
-			fault_set_hook(fail_nth);
+			fault_hook = fail_nth;
 			err = z == 0   ? dev_overlay_create(mem, true, &dev)
 			      : z == 1 ? dev_fault_create(mem, true, &dev)
 				       : dev_partition_create(mem, true, 0, 0, &dev);
-			fault_set_hook(NULL);
+			fault_hook = NULL;
 			if (!err)
 				dev_close(dev);
 			check_bytes(mem, 0, 0, 4096);

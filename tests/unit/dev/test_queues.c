@@ -142,11 +142,11 @@ static void reserves_run(const struct zoo_entry *z)
 		w[i] = (struct worker){dev, i, 5};
 		t[i] = spawn(reserve_thread, &w[i]);
 	}
-	fault_set_hook(fail_alloc);
+	fault_hook = fail_alloc;
 	os_completion_complete(&started);
 	for (unsigned i = 0; i < THREADS; i++)
 		os_thread_join(t[i]);
-	fault_set_hook(NULL);
+	fault_hook = NULL;
 	dev_close(dev);
 }
 

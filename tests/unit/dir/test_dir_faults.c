@@ -178,6 +178,6 @@ int main(void)
 		cmocka_unit_test(test_DR_17_tmpfile),
 	};
 
-	fault_set_hook(fail_nth);
+	fault_hook = fail_nth;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

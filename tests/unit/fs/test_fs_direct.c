@@ -174,7 +174,7 @@ static void test_IO_39_locks(void **state)
 	file = direct_open(&t, "file", RW);
 	assert_int_equal(uext4_pwrite(file, buf, 16 * BLOCK, 0), 16 * BLOCK);
 	assert_int_equal(uext4_fallocate(file, 0, 16 * BLOCK, 16 * BLOCK), 0);
-	trace_set_hook(count_upgrades);
+	trace_hook = count_upgrades;
 	expect_lock(file, false, 0, 4 * BLOCK);		      /* written */
 	expect_lock(file, false, 3 * SECTOR, SECTOR);	      /* the same, unaligned */
 	expect_lock(file, false, 16 * BLOCK, BLOCK);	      /* unwritten */
@@ -189,7 +189,7 @@ static void test_IO_39_locks(void **state)
 	assert_int_equal(uext4_file_open(uext4_file_inode(file), &user, RW, &other), 0);
 	expect_lock(other, true, 0, BLOCK);
 	expect_lock(other, false, 0, BLOCK);
-	trace_set_hook(NULL);
+	trace_hook = NULL;
 	direct_expect(file, 22 * BLOCK, SECTOR, 0); /* IO-49 */
 	direct_expect(file, 22 * BLOCK + SECTOR, SECTOR, 'b');
 	direct_expect(file, 22 * BLOCK + 2 * SECTOR, 6 * SECTOR, 0);
@@ -205,7 +205,7 @@ static void append_between(const char *name, u64 a, u64 b)
 {
 	if (strcmp(name, "direct_upgrade"))
 		return;
-	trace_set_hook(NULL);
+	trace_hook = NULL;
 	memset(buf + BLOCK, 'o', BLOCK);
 	assert_int_equal(direct_rw(appender, true, 0, buf + BLOCK, BLOCK, UEXT4_RWF_APPEND), BLOCK);
 }
@@ -217,9 +217,9 @@ static void test_IO_38_append_upgrade(void **state)
 	direct_up(&t, "-b 4096");
 	appender = direct_open(&t, "file", RW | O_APPEND);
 	assert_int_equal(uext4_pwrite(appender, buf, BLOCK, 0), BLOCK);
-	trace_set_hook(append_between);
+	trace_hook = append_between;
 	assert_int_equal(uext4_pwrite(appender, buf, BLOCK, 0), BLOCK);
-	trace_set_hook(NULL);
+	trace_hook = NULL;
 	assert_int_equal(direct_size(appender), 3 * BLOCK);
 	direct_expect(appender, 0, BLOCK, 'b');
 	direct_expect(appender, BLOCK, BLOCK, 'o');
@@ -265,9 +265,9 @@ static void test_IO_50_order(void **state)
 	env = &t;
 	watched = direct_open(&t, "file", RW | O_DSYNC);
 	events[0] = 0;
-	trace_set_hook(note_order);
+	trace_hook = note_order;
 	assert_int_equal(uext4_pwrite(watched, buf, BLOCK, 0), BLOCK);
-	trace_set_hook(NULL);
+	trace_hook = NULL;
 	assert_string_equal(events, "upgrade started written converted invalidated ended ");
 	assert_int_equal(uext4_stats(t.fs, &s), 0);
 	assert_true(s.commits > commits_at_end); /* (6) is last */
@@ -280,7 +280,7 @@ static void write_back_meanwhile(const char *name, u64 a, u64 b)
 {
 	if (strcmp(name, "direct_started"))
 		return;
-	trace_set_hook(NULL);
+	trace_hook = NULL;
 	assert_int_equal(
 		iofile_write_range(&to_inode(uext4_file_inode(watched))->io, 0, UINT64_MAX, true),
 		0);
@@ -296,9 +296,9 @@ static void test_IO_29_writeback_meanwhile(void **state)
 	cached = direct_open(&t, "file", O_RDWR);
 	watched = direct_open(&t, "file", RW);
 	assert_int_equal(uext4_pwrite(cached, buf, BLOCK, 4 * BLOCK), BLOCK);
-	trace_set_hook(write_back_meanwhile);
+	trace_hook = write_back_meanwhile;
 	assert_int_equal(uext4_pwrite(watched, buf, BLOCK, BLOCK), BLOCK);
-	trace_set_hook(NULL);
+	trace_hook = NULL;
 	assert_false(orphans_pending(t.v));
 	assert_int_equal(direct_size(watched), 5 * BLOCK);
 	uext4_file_close(cached);

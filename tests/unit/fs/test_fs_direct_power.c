@@ -418,18 +418,18 @@ static void test_IO_32_extending_fails(void **state)
 	assert_int_equal(uext4_pwrite(file, data, BLOCK, 0), BLOCK);
 	assert_int_equal(uext4_sync(t.fs), 0);
 	sectors = sectors_of(file);
-	trace_set_hook(all_data_bad);
+	trace_hook = all_data_bad;
 	assert_int_equal(uext4_pwrite(file, data, 4 * BLOCK, BLOCK), -EIO);
 	assert_int_equal(uext4_pwrite(file, data, 2 * BLOCK, 0), -EIO);
-	trace_set_hook(NULL);
+	trace_hook = NULL;
 	assert_int_equal(size_of(file), BLOCK);
 	assert_int_equal(sectors_of(file), sectors);
 	assert_false(orphans_pending(t.v));
 	/* The same without a name: the record stays until the file goes. */
 	assert_int_equal(uext4_unlink(t.root, NULL, "file"), 0);
-	trace_set_hook(all_data_bad);
+	trace_hook = all_data_bad;
 	assert_int_equal(uext4_pwrite(file, data, 4 * BLOCK, BLOCK), -EIO);
-	trace_set_hook(NULL);
+	trace_hook = NULL;
 	assert_true(orphans_pending(t.v));
 	assert_int_equal(uext4_pwrite(file, data, 4 * BLOCK, BLOCK), 4 * BLOCK);
 	assert_true(orphans_pending(t.v));

@@ -162,8 +162,8 @@ static void fast(struct dir_test *t, bool write, bool queued)
 
 	assert_int_equal(uext4_queue_create(t->fs, NULL, &q), 0);
 	self = os_thread_self();
-	fault_set_hook(count_allocations);
-	trace_set_hook(count_misses);
+	fault_hook = count_allocations;
+	trace_hook = count_misses;
 	for (unsigned k = 0; k < 200000 && clean < 10; k++) {
 		struct uext4_request r = {.op = write ? UEXT4_OP_WRITE : UEXT4_OP_READ,
 			.file = watched,
@@ -186,8 +186,8 @@ static void fast(struct dir_test *t, bool write, bool queued)
 		assert_int_equal(allocations, 0);
 		clean++;
 	}
-	fault_set_hook(NULL);
-	trace_set_hook(NULL);
+	fault_hook = NULL;
+	trace_hook = NULL;
 	assert_int_equal(clean, 10);
 	uext4_queue_destroy(q);
 }

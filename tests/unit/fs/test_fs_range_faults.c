@@ -93,6 +93,6 @@ int main(void)
 		cmocka_unit_test(test_IO_106_collapse),
 	};
 
-	fault_set_hook(fail_nth);
+	fault_hook = fail_nth;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -134,6 +134,6 @@ int main(void)
 		cmocka_unit_test(test_OR_5_unfinished_at_mount),
 	};
 
-	fault_set_hook(refuse_tree_access);
+	fault_hook = refuse_tree_access;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -112,6 +112,6 @@ int main(void)
 		cmocka_unit_test(test_IO_15_direct_writes_in_flight),
 	};
 
-	fault_set_hook(refuse_tree_blocks);
+	fault_hook = refuse_tree_blocks;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,7 +48,7 @@ static void test_IO_58_wait(void **state)
 	it_make(&t, 8 << 20, "-b 1024", 1, 0);
 	it_up(&t, 0);
 	w.i = it_file(&t, 0);
-	trace_set_hook(see_wait);
+	trace_hook = see_wait;
 	for (unsigned round = 0; round < 20; round++) {
 		os_completion_init(&waiting);
 		atomic_store_rel(&ended, 0);
@@ -64,7 +64,7 @@ static void test_IO_58_wait(void **state)
 		assert_int_equal(w.seen, IN_FLIGHT);
 		assert_false(inode_dio_busy(w.i));
 	}
-	trace_set_hook(NULL);
+	trace_hook = NULL;
 	inode_put(w.i);
 	it_end(&t);
 }

@@ -98,14 +98,14 @@ static void replace_failing(const char *options, size_t old_size, size_t new_siz
 
 static void test_XA_5_failures(void **state)
 {
-	fault_set_hook(fail_nth);
+	fault_hook = fail_nth;
 	replace_failing("-b 1024 -I 128", 100, 500);
 	replace_failing("-b 1024 -I 256", 20, 500);
 	replace_failing("-b 1024 -I 256", 500, 20);
 	replace_failing("-b 1024 -I 256 -O ea_inode", 20, 20000);
 	replace_failing("-b 1024 -I 256 -O ea_inode", 20000, 500);
 	replace_failing("-b 1024 -I 128 -O ea_inode", 19000, 18000);
-	fault_set_hook(NULL);
+	fault_hook = NULL;
 }
 
 static u64 block_offset(struct inode_test *t)

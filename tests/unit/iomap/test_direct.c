@@ -197,9 +197,9 @@ static void test_IO_52_page_stays(void **state)
 	r->f.size = 4 * BS;
 	cursor = iofile_error_sample(&r->f.io);
 	dirtied = r;
-	trace_set_hook(dirty_behind);
+	trace_hook = dirty_behind;
 	assert_int_equal(direct_write(&r->f, 0, r->a, 4 * BS), 4 * BS);
-	trace_set_hook(NULL);
+	trace_hook = NULL;
 	assert_int_equal(iofile_error_check(&r->f.io, &cursor), -EIO);
 	assert_int_equal(iofile_error_check(&r->f.io, &cursor), 0);
 	room_down(r);
@@ -221,9 +221,9 @@ static void test_IO_82_read_meanwhile(void **state)
 	r->f.size = 2 * BS;
 	memset(r->a, 'x', BYTES);
 	dirtied = r;
-	trace_set_hook(read_behind);
+	trace_hook = read_behind;
 	assert_int_equal(direct_write(&r->f, 0, r->a, BS), BS);
-	trace_set_hook(NULL);
+	trace_hook = NULL;
 	expect(r->b, BS, 0);
 	assert_int_equal(fake_read(&r->f, 0, r->b, BS), BS);
 	expect(r->b, BS, 'x');
@@ -270,7 +270,7 @@ static void test_memory(void **state)
 	/* The first calls make the device's queues. */
 	assert_int_equal(direct_write(&r->f, 0, r->a, 2 * BS), 2 * BS);
 	assert_int_equal(direct_write(&r->f, 0, r->a, BS), BS);
-	fault_set_hook(count_allocations);
+	fault_hook = count_allocations;
 	fail_at = allocations = 0;
 	assert_int_equal(direct_write(&r->f, 0, r->a, BS), BS);
 	assert_int_equal(direct_read(&r->f, 0, r->a, 2 * BS), 2 * BS);
@@ -284,7 +284,7 @@ static void test_memory(void **state)
 		assert_true(n == BYTES || (failed && n == -ENOMEM));
 	}
 	assert_true(fail_at > BLOCKS / 2);
-	fault_set_hook(NULL);
+	fault_hook = NULL;
 	room_down(r);
 }
 

@@ -111,7 +111,7 @@ static void test_IO_65_every_allocation_fails(void **state)
 	struct run *r = malloc(sizeof(*r));
 	u64 n;
 
-	fault_set_hook(fail_nth);
+	fault_hook = fail_nth;
 	for (n = 1;; n++) {
 		memset(r, 0, sizeof(*r));
 		fake_init(&r->f, &shape);
@@ -127,7 +127,7 @@ static void test_IO_65_every_allocation_fails(void **state)
 		if (!hit)
 			break;
 	}
-	fault_set_hook(NULL);
+	fault_hook = NULL;
 	assert_true(n > 20);
 	free(r);
 }

@@ -379,13 +379,13 @@ static int open_and_recover(
 	int err;
 
 	allocs_left = alloc_fails;
-	fault_set_hook(alloc_fails ? fail_alloc : NULL);
+	fault_hook = alloc_fails ? fail_alloc : NULL;
 	err = journal_open(p, &j);
 	if (!err) {
 		err = journal_recover(j, target, mark_clean);
 		journal_destroy(j);
 	}
-	fault_set_hook(NULL);
+	fault_hook = NULL;
 	return err;
 }
 

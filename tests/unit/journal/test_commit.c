@@ -130,7 +130,7 @@ static void test_JB_7_frozen_copy_is_logged(void **state)
 	tid_nr tid;
 
 	gate = &g;
-	trace_set_hook(change_during_commit);
+	trace_hook = change_during_commit;
 	fx_open(&f, &v3);
 	tid = fx_op(&f, 0, 3, 1);
 	commit(&f, tid);
@@ -145,7 +145,7 @@ static void test_JB_7_frozen_copy_is_logged(void **state)
 	assert_int_equal(fx_home_value(&f, FX_META), 2);
 	assert_int_equal(fx_home_value(&f, FX_META + 2), 1);
 	fx_close(&f);
-	trace_set_hook(NULL);
+	trace_hook = NULL;
 	gate = NULL;
 }
 
@@ -175,8 +175,8 @@ static void test_JB_7_no_memory_to_freeze(void **state)
 	tid_nr tid;
 
 	freeze_failed = at_log = 0;
-	fault_set_hook(fail_freeze);
-	trace_set_hook(wait_for_failed_freeze);
+	fault_hook = fail_freeze;
+	trace_hook = wait_for_failed_freeze;
 	fx_open(&f, &v3);
 	tid = fx_op(&f, 0, 2, 1);
 	journal_commit_start(f.j, tid);
@@ -188,8 +188,8 @@ static void test_JB_7_no_memory_to_freeze(void **state)
 	check_logged(&f, 3, 1);
 	assert_int_equal(fx_get(&f, 0), 2);
 	assert_int_equal(fx_detach(&f), 0);
-	fault_set_hook(NULL);
-	trace_set_hook(NULL);
+	fault_hook = NULL;
+	trace_hook = NULL;
 	assert_int_equal(fx_home_value(&f, FX_META), 2);
 	fx_close(&f);
 }
@@ -436,14 +436,14 @@ static void test_JB_25_flush_of_an_older_commit(void **state)
 	struct fixture f;
 	struct sync_call c = {.f = &f};
 
-	trace_set_hook(sync_behind_flush);
+	trace_hook = sync_behind_flush;
 	fx_open(&f, &v3);
 	sync_call = &c;
 	commit(&f, fx_op(&f, 0, 1, 1));
 	os_thread_join(c.thread);
 	assert_false(c.flushed);
 	fx_close(&f);
-	trace_set_hook(NULL);
+	trace_hook = NULL;
 }
 
 /* JB-23: with an external journal the fs device is flushed between the data and the record. */

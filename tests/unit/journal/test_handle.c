@@ -110,7 +110,7 @@ static void test_JB_6_reserved_joins_locked(void **state)
 	struct handle h, r;
 
 	locked_seen = 0;
-	trace_set_hook(seen_locked);
+	trace_hook = seen_locked;
 	fx_open(&f, &v3);
 	assert_int_equal(handle_start(f.j, &h, 5, 0), 0);
 	journal_commit_start(f.j, handle_tid(&h));
@@ -125,7 +125,7 @@ static void test_JB_6_reserved_joins_locked(void **state)
 	h.sync = true;
 	assert_int_equal(handle_stop(&h), 0);
 	fx_close(&f);
-	trace_set_hook(NULL);
+	trace_hook = NULL;
 }
 
 struct ordered {
@@ -275,10 +275,10 @@ static void test_MD_11_no_handle_while_stopping(void **state)
 	fx_open(&f, &(struct fixture_options){.incompat = 0x12});
 	fx_op(&f, 0, 1, 1);
 	__atomic_store_n(&stopping, &f, __ATOMIC_SEQ_CST);
-	trace_set_hook(start_while_stopping);
+	trace_hook = start_while_stopping;
 	assert_int_equal(journal_stop(f.j), 0);
 	assert_null(stopping);
-	trace_set_hook(NULL);
+	trace_hook = NULL;
 	assert_int_equal(fx_home_value(&f, FX_META), 1);
 	assert_int_equal(journal_run(f.j), 0);
 	fx_op(&f, 0, 1, 2);

@@ -233,7 +233,7 @@ static void test_JB_15_born_in_the_transaction_before(void **state)
 	struct fixture f;
 
 	fx_open(&f, &v3);
-	trace_set_hook(change_during_commit);
+	trace_hook = change_during_commit;
 	create_block(&f, 0, 1);
 	changes = &f;
 	commit(&f);
@@ -244,7 +244,7 @@ static void test_JB_15_born_in_the_transaction_before(void **state)
 	crash_and_recover(&f);
 	assert_string_equal(home_text(&f, 0), "file data");
 	fx_close(&f);
-	trace_set_hook(NULL);
+	trace_hook = NULL;
 }
 
 /* More revokes than one block holds, none lost. */

@@ -30,7 +30,7 @@ static bool fault(const char *name)
 
 void tmap_fault(const char *name, u32 nth, bool persistent)
 {
-	fault_set_hook(fault);
+	fault_hook = fault;
 	fault_calls = fault_hits = 0;
 	fault_nth = nth;
 	fault_persistent = persistent;

@@ -98,12 +98,12 @@ static void test_IO_5_both_saw_the_hole(void **state)
 
 	shared_open(0);
 	s->t.size_blocks = 6;
-	trace_set_hook(gate);
+	trace_hook = gate;
 	assert_int_equal(os_thread_create(&a, "a", create_first, NULL), 0);
 	assert_int_equal(os_thread_create(&b, "b", create_first, NULL), 0);
 	os_thread_join(a);
 	os_thread_join(b);
-	trace_set_hook(NULL);
+	trace_hook = NULL;
 	assert_int_equal(s->at_gate, 2);
 	assert_int_equal(s->fresh, 1);
 	tmap_check(&s->t, 1);

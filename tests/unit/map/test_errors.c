@@ -215,9 +215,9 @@ static void test_IO_18_failed_conversion(void **state)
 
 	t.fm.size_blocks_hint = 100;
 	tmap_expect(&t, 0, 20, MAP_UNWRITTEN);
-	fault_set_hook(no_room_no_zero);
+	fault_hook = no_room_no_zero;
 	assert_int_equal(tmap_written(&t, 5, 7), -EIO);
-	fault_set_hook(NULL);
+	fault_hook = NULL;
 	tmap_expect(&t, 0, 20, MAP_UNWRITTEN);
 	expect_bytes(&t, p, 20, 0x5a);
 	tmap_check(&t, 23);

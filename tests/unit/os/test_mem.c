@@ -100,7 +100,7 @@ static void test_every_allocation_can_fail(void **state)
 	struct os_thread *th;
 	void *p;
 
-	fault_set_hook(fail_nth);
+	fault_hook = fail_nth;
 #define FAILS(expr) (fail_in = 1, (expr))
 	assert_null(FAILS(os_alloc(1)));
 	assert_null(FAILS(os_zalloc(1)));
@@ -129,7 +129,7 @@ static void test_every_allocation_can_fail(void **state)
 	assert_non_null(p);
 	os_cache_free(c, p);
 	os_cache_destroy(c);
-	fault_set_hook(NULL);
+	fault_hook = NULL;
 }
 
 static void count_work(struct os_work *w)
@@ -143,7 +143,7 @@ static void test_workqueue_without_memory(void **state)
 	struct os_work w[20];
 
 	assert_int_equal(os_workqueue_create(&wq, "wq", 4), 0);
-	fault_set_hook(fail_nth);
+	fault_hook = fail_nth;
 	fail_in = 1;
 	for (unsigned i = 0; i < array_len(w); i++) {
 		os_work_init(&w[i], count_work);
@@ -152,7 +152,7 @@ static void test_workqueue_without_memory(void **state)
 	os_workqueue_flush(wq);
 	os_workqueue_destroy(wq);
 	assert_int_equal(fail_in, 0);
-	fault_set_hook(NULL);
+	fault_hook = NULL;
 }
 
 #define OBJECTS 64

@@ -129,10 +129,10 @@ static void count_to_success(const char *options)
 	u64 n = 1;
 
 	victim = os_thread_self();
-	fault_set_hook(fail_nth);
+	fault_hook = fail_nth;
 	while (round_n(options, n))
 		n++;
-	fault_set_hook(NULL);
+	fault_hook = NULL;
 	print_message("%llu points\n", (unsigned long long)n - 1);
 	assert_true(n > 5);
 }
@@ -160,7 +160,7 @@ static void test_mount_fails_cleanly(void **unused)
 
 	fixture_make(&f, 16 << 20, "-b 1024 -O ^has_journal");
 	victim = os_thread_self();
-	fault_set_hook(fail_nth);
+	fault_hook = fail_nth;
 	for (;; n++) {
 		fixture_mount(&f, FIXTURE_NO_SPACE | FIXTURE_QUIET);
 		hit = false;
@@ -174,7 +174,7 @@ static void test_mount_fails_cleanly(void **unused)
 		if (!hit)
 			break;
 	}
-	fault_set_hook(NULL);
+	fault_hook = NULL;
 	assert_true(n > 3);
 	fixture_fsck(&f);
 	fixture_remove(&f);
