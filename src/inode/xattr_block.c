@@ -198,9 +198,11 @@ static int ref_values(struct handle *h, struct inode *i, const struct xattr_area
 static int clone(struct handle *h, struct inode *i, const struct xattr_area *a, ino_nr fresh,
 	struct buf *old, pblk_t *out)
 {
-	int err = ref_values(h, i, a, fresh);
+	int err = buf_write_access(h, old); /* or the copy would be nobody's when that fails */
 
 	ASSERT(os_mutex_held(xattr_block_lock(i->volume, old->pblk)));
+	if (!err)
+		err = ref_values(h, i, a, fresh);
 	if (err)
 		return err;
 	err = create(h, i, a, out);
@@ -238,15 +240,16 @@ static int free_locked(struct handle *h, struct inode *i, struct buf *b)
 	return space_free(h, i->volume, i->ino, pblk, 1, SPACE_METADATA);
 }
 
-/* Drops the reference to the block; the last one frees it. */
-static int drop(struct handle *h, struct inode *i, bool keep_values, bool *kept)
+/* Drops the inode's reference to a block; the last one frees it. After an error it is still there.
+ */
+static int drop(struct handle *h, struct inode *i, pblk_t pblk, bool keep_values, bool *kept)
 {
-	struct os_mutex *lock = xattr_block_lock(i->volume, i->f.file_acl);
+	struct os_mutex *lock = xattr_block_lock(i->volume, pblk);
 	struct buf *b;
 	int err;
 
 	os_mutex_lock_nested(lock, 1);
-	err = xattr_block_read(i, &b);
+	err = read_at(i->volume, pblk, &b);
 	if (err)
 		goto out;
 	*kept = refcount(b) > 1;
@@ -261,6 +264,17 @@ static int drop(struct handle *h, struct inode *i, bool keep_values, bool *kept)
 	buf_put(b);
 out:
 	os_mutex_unlock(lock);
+	return err;
+}
+
+/* From the old block to one that was shared just now, or to none (0). */
+static int replace(struct handle *h, struct inode *i, pblk_t shared, bool *kept)
+{
+	bool others;
+	int err = i->f.file_acl ? drop(h, i, i->f.file_acl, false, kept) : 0;
+
+	if (err && shared)
+		(void)handle_must(h, drop(h, i, shared, false, &others));
 	return err;
 }
 
@@ -294,7 +308,7 @@ int xattr_block_store(
 	if (ret < 0)
 		return ret;
 	if (ret == 1)
-		ret = i->f.file_acl ? drop(h, i, false, kept) : 0;
+		ret = replace(h, i, pblk, kept);
 	else if (i->f.file_acl)
 		ret = change(h, i, a, fresh, &pblk, kept);
 	else
@@ -313,7 +327,7 @@ int xattr_block_release(struct handle *h, struct inode *i)
 		return 0;
 	err = inode_dirty(h, i); /* fails while nothing has changed */
 	if (!err)
-		err = drop(h, i, true, &kept);
+		err = drop(h, i, i->f.file_acl, true, &kept);
 	if (err)
 		return err;
 	refer(i, 0);
