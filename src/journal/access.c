@@ -288,7 +288,7 @@ static int forget_journaled(struct handle *h, struct buf *b, pblk_t pblk)
 
 	if (err)
 		return err;
-	r = revoke_rec_alloc(pblk);
+	r = revoke_rec_alloc(h->journal, pblk);
 	if (!r)
 		return fail(h, ERR(ENOMEM));
 	if (b) {

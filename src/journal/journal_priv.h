@@ -22,6 +22,7 @@
 
 struct jbd2_super;
 struct revoke_table;
+struct revoke_rec;
 
 enum journal_csum { JOURNAL_CSUM_NONE, JOURNAL_CSUM_V1, JOURNAL_CSUM_V2, JOURNAL_CSUM_V3 };
 
@@ -82,11 +83,13 @@ struct journal {
 	bool log_empty;		   /* lock: lock; start is, or soon will be, 0 on disk (JB-32) */
 	bool home_unflushed;	   /* lock: tail_lock; home writes since the last flush */
 	struct os_thread *commit_thread, *cp_thread;
-	struct batch *commit_io, *cp_io; /* each its thread's own */
-	struct cp_item *cp_items;	 /* checkpoint thread */
-	void *block;			 /* commit thread; one log block, for the commit record */
-	struct revoke_table *revoke[2];	 /* by tid parity; lock: list_lock */
-	u64 last_commit_sec;		 /* commit thread; commit times never go back (RC-7) */
+	struct batch *commit_io, *cp_io;  /* each its thread's own */
+	struct cp_item *cp_items;	  /* checkpoint thread */
+	void *block;			  /* commit thread; one log block, for the commit record */
+	struct revoke_table *revoke[2];	  /* by tid parity; lock: list_lock */
+	struct revoke_rec *revoke_spares; /* list_lock */
+	u32 revoke_spare_count;		  /* list_lock; read without it as a hint */
+	u64 last_commit_sec;		  /* commit thread; commit times never go back (RC-7) */
 	u32 last_commit_nsec;
 
 	/* No-journal mode. */

@@ -1,10 +1,18 @@
 /* Revoke records of the running and of the committing transaction (JB-16, JB-17). */
 #include "base/err.h"
 #include "base/trace.h"
+#include "journal/journal_locks.h"
 #include "journal/txn_priv.h"
+#include "os/atomic.h"
 #include "os/mem.h"
 
 #define BUCKETS_MIN 256
+
+/*
+ * A tree block has left its map already when it is revoked: without a record the transaction would
+ * have to be given up. So a few are kept for when there is no memory.
+ */
+#define SPARES 64
 
 struct revoke_rec {
 	pblk_t pblk;
@@ -55,11 +63,58 @@ static struct revoke_rec **slot_of(struct revoke_table *t, pblk_t pblk)
 	return &t->bucket[(pblk * 0x9e3779b97f4a7c15ull) >> 32 & t->mask];
 }
 
+static bool spare_keep(struct journal *j, struct revoke_rec *r)
+{
+	bool kept;
+
+	journal_lists_lock(j);
+	kept = j->revoke_spare_count < SPARES;
+	if (kept) {
+		r->next = j->revoke_spares;
+		j->revoke_spares = r;
+		atomic_store_relaxed(&j->revoke_spare_count, j->revoke_spare_count + 1);
+	}
+	journal_lists_unlock(j);
+	return kept;
+}
+
+static struct revoke_rec *spare_take(struct journal *j)
+{
+	struct revoke_rec *r;
+
+	journal_lists_lock(j);
+	r = j->revoke_spares;
+	if (r) {
+		j->revoke_spares = r->next;
+		atomic_store_relaxed(&j->revoke_spare_count, j->revoke_spare_count - 1);
+	}
+	journal_lists_unlock(j);
+	return r;
+}
+
+static struct revoke_rec *rec_alloc(void)
+{
+	return FAULT("revoke_alloc") ? NULL : os_alloc(sizeof(struct revoke_rec));
+}
+
+static void spares_fill(struct journal *j)
+{
+	while (atomic_load_relaxed(&j->revoke_spare_count) < SPARES) {
+		struct revoke_rec *r = rec_alloc();
+
+		if (!r)
+			return;
+		if (!spare_keep(j, r))
+			os_free(r);
+	}
+}
+
 int revoke_tables_create(struct journal *j)
 {
 	j->revoke[0] = table_create();
 	j->revoke[1] = table_create();
-	if (j->revoke[0] && j->revoke[1])
+	spares_fill(j);
+	if (j->revoke[0] && j->revoke[1] && j->revoke_spare_count == SPARES)
 		return 0;
 	revoke_tables_destroy(j);
 	return ERR(ENOMEM);
@@ -67,15 +122,26 @@ int revoke_tables_create(struct journal *j)
 
 void revoke_tables_destroy(struct journal *j)
 {
+	struct revoke_rec *r;
+
+	while ((r = j->revoke_spares) != NULL) {
+		j->revoke_spares = r->next;
+		os_free(r);
+	}
+	j->revoke_spare_count = 0;
 	table_destroy(j->revoke[0]);
 	table_destroy(j->revoke[1]);
 	j->revoke[0] = j->revoke[1] = NULL;
 }
 
-struct revoke_rec *revoke_rec_alloc(pblk_t pblk)
+struct revoke_rec *revoke_rec_alloc(struct journal *j, pblk_t pblk)
 {
-	struct revoke_rec *r = FAULT("revoke_alloc") ? NULL : os_alloc(sizeof(*r));
+	struct revoke_rec *r = rec_alloc();
 
+	if (likely(r))
+		spares_fill(j);
+	else
+		r = spare_take(j);
 	if (r)
 		*r = (struct revoke_rec){.pblk = pblk};
 	return r;

@@ -108,7 +108,7 @@ int journal_mark_empty(struct journal *j, u32 seq_step, bool *empty);
 int revoke_tables_create(struct journal *j);
 void revoke_tables_destroy(struct journal *j);
 struct revoke_rec;
-struct revoke_rec *revoke_rec_alloc(pblk_t pblk);
+struct revoke_rec *revoke_rec_alloc(struct journal *j, pblk_t pblk);
 void revoke_rec_free(struct revoke_rec *r);
 /* Takes r over; true if it is new, false (and r freed) if pblk was revoked already. */
 bool revoke_add_locked(struct journal *j, tid_nr tid, struct revoke_rec *r);

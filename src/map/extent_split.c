@@ -154,14 +154,17 @@ int extent_drop_leaf(struct handle *h, struct filemap *fm, struct extent_path *p
 	u32 level = path->depth, n = 0;
 	struct extent_step *parent;
 	bool keys;
-	int err;
+	int err = 0;
 
 	do {
 		pblk[n++] = path->step[level--].buf->pblk;
 	} while (level > 0 && node_count(path->step[level].node) == 1);
 	parent = &path->step[level];
 	keys = parent->pos == 0 && node_count(parent->node) > 1;
-	err = extent_access(h, path, level, keys);
+	for (u32 i = 0; i < n && !err; i++)
+		err = map_free_prepare(h, fm, pblk[i], 1);
+	if (!err)
+		err = extent_access(h, path, level, keys);
 	if (!err && level == 0 && node_count(fm->root) == 1) {
 		node_resize(fm->root, 0, 1, 0);
 		extent_node_init(fm->root, sizeof(fm->root), 0);
@@ -180,7 +183,7 @@ static int fold_once(struct handle *h, struct filemap *fm, bool *done)
 	struct extent_path path;
 	struct extent_step *child;
 	pblk_t pblk;
-	int err = extent_walk(fm, 0, &path);
+	int error = h->error, err = extent_walk(fm, 0, &path);
 
 	*done = true;
 	if (err)
@@ -189,8 +192,12 @@ static int fold_once(struct handle *h, struct filemap *fm, bool *done)
 	if (node_count(child->node) > EXT4_EXTENT_ROOT_MAX ||
 		handle_ensure(h, MAP_INODE_CREDITS + space_free_credits(fm->volume, 1), 1) != 0)
 		goto out_release;
-	*done = false;
 	pblk = child->buf->pblk;
+	if (map_free_prepare(h, fm, pblk, 1)) {
+		h->error = error; /* a tree that is not folded is no failure */
+		goto out_release;
+	}
+	*done = false;
 	extent_node_init(fm->root, sizeof(fm->root), path.depth - 1);
 	node_resize(fm->root, 0, 0, node_count(child->node));
 	node_copy(fm->root, 0, child->node, 0, node_count(child->node));

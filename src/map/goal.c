@@ -152,6 +152,14 @@ u32 goal_free_flags(const struct filemap *fm)
 	return fm->metadata_data ? SPACE_METADATA : 0;
 }
 
+int map_free_prepare(struct handle *h, struct filemap *fm, pblk_t pblk, u32 len)
+{
+	int err = space_free_prepare(h, fm->volume, pblk, len);
+
+	/* What lies in a damaged group is lost, and nothing else (HD-10). */
+	return err == -EUCLEAN || err == -EBADMSG ? 0 : err;
+}
+
 int map_free(struct handle *h, struct filemap *fm, pblk_t pblk, u32 len, u32 flags)
 {
 	return handle_must(h, space_free(h, fm->volume, fm->owner, pblk, len, flags));

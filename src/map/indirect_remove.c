@@ -19,16 +19,33 @@ u32 indirect_remove_credits(const struct filemap *fm)
 	       (INDIRECT_LEVELS - 1) * space_free_credits(fm->volume, 1);
 }
 
-static bool table_empty(const struct indirect_path *path, u32 level)
+/* Does the table hold nothing but these pointers? */
+static bool table_only(const struct indirect_path *path, u32 level, u32 first, u32 count)
 {
 	const struct le32 *table = path->step[level].table;
 	u32 i;
 
 	for (i = 0; i < path->step[level].count; i++) {
-		if (table[i].raw != 0)
+		if (table[i].raw != 0 && (i < first || i >= first + count))
 			return false;
 	}
 	return true;
+}
+
+/* What may fail in clearing these pointers, and in dropping the tables that hold no others. */
+static int tables_prepare(struct handle *h, struct filemap *fm, const struct indirect_path *path,
+	u32 level, u32 first, u32 count)
+{
+	int err = count ? indirect_access(h, path, level) : 0;
+
+	while (!err && level > 0 && table_only(path, level, first, count)) {
+		first = path->slot[--level];
+		count = 1;
+		err = indirect_access(h, path, level);
+		if (!err)
+			err = map_free_prepare(h, fm, indirect_pointer(path, level), 1);
+	}
+	return err;
 }
 
 static int pointers_clear(struct handle *h, struct filemap *fm, const struct indirect_path *path,
@@ -50,7 +67,7 @@ static int tables_drop(struct handle *h, struct filemap *fm, struct indirect_pat
 {
 	int err;
 
-	for (; level > 0 && table_empty(path, level); level--) {
+	for (; level > 0 && table_only(path, level, 0, 0); level--) {
 		d->pblk[d->count++] = indirect_pointer(path, level - 1);
 		err = pointers_clear(h, fm, path, level - 1, path->slot[level - 1], 1);
 		if (err)
@@ -87,6 +104,10 @@ static int run_remove(
 	first = slot - count + 1;
 	pblk = le32_to_cpu(path->step[level].table[first]);
 	err = map_range_check(fm, pblk, count, "a block pointer is not valid");
+	if (!err)
+		err = map_free_prepare(h, fm, pblk, count);
+	if (!err)
+		err = tables_prepare(h, fm, path, level, first, count);
 	if (err)
 		return err;
 	err = pointers_clear(h, fm, path, level, first, count);
@@ -114,7 +135,9 @@ static int hole_skip(
 
 	indirect_extend(path, level, &first, &count);
 	*cur = (lblk_t)max_of(indirect_lblk(path, level, first), from);
-	err = tables_drop(h, fm, path, level, &d);
+	err = tables_prepare(h, fm, path, level, 0, 0);
+	if (!err)
+		err = tables_drop(h, fm, path, level, &d);
 	indirect_release(path);
 	return err ? err : tables_free(h, fm, &d);
 }

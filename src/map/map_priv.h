@@ -110,6 +110,8 @@ static inline bool goal_may_undo(int err)
 u32 goal_free_flags(const struct filemap *fm);
 /* AL-20: a range that the tree names. -EUCLEAN was reported, as `what`. */
 int map_range_check(const struct filemap *fm, pblk_t pblk, u64 len, const char *what);
+/* Whatever can fail in map_free for lack of memory or I/O, before the map changes (AL-19). */
+int map_free_prepare(struct handle *h, struct filemap *fm, pblk_t pblk, u32 len);
 /* Frees blocks that no map names any more (AL-19). */
 int map_free(struct handle *h, struct filemap *fm, pblk_t pblk, u32 len, u32 flags);
 

@@ -1,4 +1,6 @@
-/* The nth allocation of memory fails, n counted up, while a range of a file is moved. */
+/* The nth allocation of memory fails, n counted up, or no block of a map is to be had, while a
+ * range of a file is moved.
+ */
 #include "space_test.h"
 
 #include "base/trace.h"
@@ -7,9 +9,12 @@
 static u32 victim; /* thread */
 static u64 countdown;
 static bool hit;
+static bool full;
 
 static bool fail_nth(const char *name)
 {
+	if (full && strcmp(name, "map_alloc_tree") == 0)
+		return true;
 	if (os_thread_self() != victim || strcmp(name, "os_alloc") || !countdown || --countdown)
 		return false;
 	hit = true;
@@ -86,11 +91,61 @@ static void test_IO_106_collapse(void **state)
 	moves(COLLAPSE);
 }
 
+/* A full root or leaf, whose first extent has twelve blocks. */
+static void crowded(struct test *x, u64 extents)
+{
+	fill(x, 0, 12);
+	for (u64 k = 1; k < extents; k++)
+		fill(x, 12 + 2 * k, 1);
+	assert_int_equal(uext4_fsync(x->file), 0);
+}
+
+/* A range inside an extent takes a new place in the map: without one nothing changes. */
+static void without_room(int mode, u64 extents)
+{
+	struct test x;
+	struct uext4_stat before, after;
+
+	setup(&x, "-b 1024");
+	crowded(&x, extents);
+	again(&x);
+	before = stat_of(&x);
+	full = true;
+	assert_int_equal(falloc(&x, mode, 4 * x.bs, 3 * x.bs), -ENOSPC);
+	full = false;
+	assert_false(journal_aborted(x.t.v->journal));
+	after = stat_of(&x);
+	assert_int_equal(after.size, before.size);
+	assert_int_equal(after.blocks, before.blocks);
+	again(&x);
+	expect_blocks(&x, 0, 12, 0);
+	for (u64 k = 1; k < extents; k++)
+		expect_blocks(&x, 12 + 2 * k, 1, 12 + 2 * k);
+	assert_int_equal(falloc(&x, mode, 4 * x.bs, 3 * x.bs), 0);
+	assert_int_equal(
+		size_of(&x), mode == INSERT ? before.size + 3 * x.bs : before.size - 3 * x.bs);
+	teardown(&x);
+}
+
+static void test_IO_106_no_room_in_the_map(void **state)
+{
+	without_room(COLLAPSE, 4);
+	without_room(COLLAPSE, 84);
+}
+
+static void test_IO_107_no_room_in_the_map(void **state)
+{
+	without_room(INSERT, 4);
+	without_room(INSERT, 84);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_IO_107_insert),
 		cmocka_unit_test(test_IO_106_collapse),
+		cmocka_unit_test(test_IO_106_no_room_in_the_map),
+		cmocka_unit_test(test_IO_107_no_room_in_the_map),
 	};
 
 	fault_hook = fail_nth;
