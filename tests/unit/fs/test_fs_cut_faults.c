@@ -101,6 +101,6 @@ int main(void)
 		cmocka_unit_test(test_AL_19_indirect),
 	};
 
-	fault_set_hook(fail_nth);
+	fault_hook = fail_nth;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

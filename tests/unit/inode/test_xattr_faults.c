@@ -104,10 +104,10 @@ static void count_to_success(const char *options, const struct change *c)
 	u64 n = 1;
 
 	it_make(&t, 8 << 20, options, 3, 0);
-	fault_set_hook(fail_nth);
+	fault_hook = fail_nth;
 	while (round_n(&t, c, n))
 		n++;
-	fault_set_hook(NULL);
+	fault_hook = NULL;
 	assert_true(n > 3);
 	fixture_remove(&t.f);
 }

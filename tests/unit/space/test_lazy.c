@@ -98,10 +98,10 @@ static void count_to_success(const char *options, int (*use)(struct fixture *f))
 
 	make(&f, options);
 	victim = os_thread_self();
-	fault_set_hook(fail_nth);
+	fault_hook = fail_nth;
 	while (round_n(&f, use, n))
 		n++;
-	fault_set_hook(NULL);
+	fault_hook = NULL;
 	assert_true(n > 5);
 	fixture_fsck(&f);
 	fixture_remove(&f);
