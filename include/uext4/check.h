@@ -11,7 +11,8 @@ extern "C" {
 struct uext4_check_problem {
 	const char
 		*kind;	/* "superblock", "journal", "group", "inode", "map", "shared", "attribute",
-			   "directory", "index", "links", "orphan", "bitmap", "count", "read" */
+			   "directory", "index", "links", "orphan", "bitmap", "count",
+			   "quota", "read" */
 	bool note;	/* worth knowing, but no damage */
 	uint64_t inode; /* 0: none */
 	uint64_t block; /* 0: none */

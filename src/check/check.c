@@ -3,6 +3,7 @@
 #include "base/util.h"
 #include "check/check_priv.h"
 #include "dev/devices.h"
+#include "disk/quota_format.h"
 #include "os/atomic.h"
 #include "os/mem.h"
 #include "os/thread.h"
@@ -229,6 +230,8 @@ static void check_all(struct check *c, struct scratch *s)
 	check_tree(c);
 	check_each(c, "Bitmaps", c->sb.group_count, large, check_bitmaps);
 	check_counts(c);
+	if (super_has_quota(&c->sb))
+		check_each(c, "Quotas", QUOTA_TYPES, large, check_quota);
 	if (c->saved_count)
 		check_find_paths(c, s);
 }
@@ -283,6 +286,7 @@ static void cleanup(struct check *c)
 	os_free(c->dirs);
 	os_free(c->runs);
 	os_free(c->xblocks);
+	os_free(c->owner_table);
 	os_free(c->facts);
 	os_free(c->inode_map);
 	os_free(c->used);

@@ -7,17 +7,18 @@
  *
  * It looks at everything that e2fsck's passes look at: superblock, descriptors,
  * inodes, maps, attributes, directories and their indexes, reachability, link
- * counts, bitmaps and counters. It shares the format (src/disk) with the engine
+ * counts, bitmaps, counters and quotas. It shares the format (src/disk) with the engine
  * and nothing else, so that a bug in the engine does not hide itself.
  *
  * Steps, each of which reads a metadata block once:
  *   superblock and log -> descriptors -> orphans -> inodes and what they own
- *   -> directories -> reachability and links -> bitmaps and counts
+ *   -> directories -> reachability and links -> bitmaps and counts -> quotas
  * A second walk over the inodes comes only if blocks are used twice, to name
  * the users; another over the directories only if paths are wanted.
  *
  * Memory: 1 bit per cluster, 8 bytes per inode up to the last used one of each
- * group, about 40 per directory, the descriptors, and 1 MiB per thread.
+ * group, about 40 per directory, the descriptors, and 1 MiB per thread; with
+ * quotas about 50 per owner, up to a number of owners (then a note says so).
  * Threads are only started where inode tables are large enough to gain by it.
  */
 #ifndef CHECK_CHECK_H
@@ -41,6 +42,7 @@ enum check_kind {
 	CHECK_ORPHAN, /* orphan list and orphan file */
 	CHECK_BITMAP, /* bitmaps against use */
 	CHECK_COUNT,  /* free counts */
+	CHECK_QUOTA,  /* quota files against use */
 	CHECK_IO,     /* could not be read */
 	CHECK_KINDS
 };
@@ -67,6 +69,7 @@ struct check_options {
 	bool paths;		    /* problems come at the end, with paths */
 	unsigned threads;	    /* 0: as it gains; 1: none but the caller's */
 	u64 max_memory;		    /* bytes; 0: no bound. -ENOMEM when it does not suffice */
+	u32 max_owners;		    /* whose quotas are compared; 0: 524,288 */
 	struct dev *journal_dev;    /* of an external journal; borrowed; may be NULL */
 	const struct log_sink *log; /* messages of recovery; may be NULL */
 };

@@ -56,11 +56,25 @@ struct dir {
 	u32 mark;	 /* of the walk that looks for circles */
 };
 
+/* What an inode has elsewhere for its attributes. */
+struct attr_use {
+	u64 blocks; /* the attribute block and values, of the file system */
+	u32 values; /* in inodes of their own */
+};
+
 /* An attribute block that was met. */
 struct xblock {
 	pblk_t pblk; /* 0: free slot */
 	u32 refs, stored;
-	u64 value_blocks; /* in EA inodes, counted to each owner */
+	struct attr_use values; /* in EA inodes, counted to each owner */
+};
+
+/* Has files. */
+struct owner {
+	u32 id;
+	u8 type;	     /* as in super_info.quota_inum */
+	bool met;	     /* its quota entry; only its type's check_quota looks at this */
+	u64 sectors, inodes; /* inodes 0: free slot */
 };
 
 struct saved; /* a problem that waits for its path */
@@ -92,6 +106,10 @@ struct check {
 	u32 run_count, run_max;
 	struct xblock *xblocks;
 	u32 xblock_count, xblock_bits;
+	struct owner
+		*owner_table; /* lock while inodes are scanned; then its entries don't change */
+	u32 owner_count, owner_bits;
+	bool owners_dropped[3]; /* of the type: there were too many; lock */
 	struct saved *saved;
 	u32 saved_count, saved_max;
 	int err; /* first failure that ends the check; lock */
@@ -199,6 +217,8 @@ struct walk {
 	u64 cluster;		/* bigalloc: the last one claimed */
 };
 void check_walk_map(struct walk *w);
+/* Of s and ino: reads the inode and walks it quietly for its runs. False: no file in use. */
+bool check_walk_hidden(struct walk *w, struct inode_fields *f);
 
 /* --- resize.c --- */
 
@@ -206,9 +226,9 @@ void check_resize_inode(struct scratch *s, ino_nr ino, const struct inode_fields
 
 /* --- xattr.c --- */
 
-/* Of one inode; *blocks: the attribute block and values that count to it, in blocks. */
+/* Of one inode; *use: what counts to it for them. */
 void check_xattrs(struct scratch *s, ino_nr ino, const struct ext4_inode_disk *raw,
-	const struct inode_fields *f, u64 *blocks);
+	const struct inode_fields *f, struct attr_use *use);
 /* At the end: users of attribute blocks. */
 void check_xattr_refs(struct check *c);
 /* The in-inode value of system.data; false if there is none. */
@@ -244,6 +264,13 @@ void check_tree(struct check *c);
 
 void check_bitmaps(struct scratch *s, u32 group);
 void check_counts(struct check *c);
+
+/* --- usage.c, quota.c --- */
+
+/* An inode in use that has `values` attribute values in inodes of their own. */
+void check_count_usage(struct check *c, const struct inode_fields *f, u32 values);
+struct owner *check_find_owner(const struct check *c, int type, u32 id); /* NULL: has no files */
+void check_quota(struct scratch *s, u32 type);
 
 /* --- orphans.c --- */
 

@@ -20,7 +20,7 @@ struct subject {
 	struct inode_fields f;
 	struct fact *fact;
 	u32 seed;
-	u64 attr_blocks; /* that count to it for its attributes */
+	struct attr_use attrs; /* that count to it */
 };
 
 #define tell(j, ...) check_found((j)->c, CHECK_INODE, (j)->ino, 0, __VA_ARGS__)
@@ -133,7 +133,7 @@ static void check_special(struct subject *j)
 		tell(j, "a special file has the flags of data");
 	else if (!zeros(j->f.i_block, device ? 12 : 0, EXT4_I_BLOCK_BYTES))
 		tell(j, "a special file has blocks");
-	if (j->f.blocks != j->attr_blocks * (j->c->sb.block_size / 512))
+	if (j->f.blocks != j->attrs.blocks * (j->c->sb.block_size / 512))
 		tell(j, "a special file counts %llu sectors", (unsigned long long)j->f.blocks);
 }
 
@@ -169,7 +169,7 @@ static bool is_fast_link(const struct subject *j)
 {
 	return S_ISLNK(j->f.mode) && !(j->f.flags & EXT4_EXTENTS_FL) &&
 	       j->f.size < EXT4_I_BLOCK_BYTES &&
-	       j->f.blocks == j->attr_blocks * (j->c->sb.block_size / 512);
+	       j->f.blocks == j->attrs.blocks * (j->c->sb.block_size / 512);
 }
 
 /* --- sizes --- */
@@ -200,7 +200,7 @@ static void check_dir_size(struct subject *j, const struct walk *w)
 
 static void check_sectors(struct subject *j, const struct walk *w)
 {
-	u64 own = (w->blocks + j->attr_blocks) * (j->c->sb.block_size / 512);
+	u64 own = (w->blocks + j->attrs.blocks) * (j->c->sb.block_size / 512);
 
 	if (!w->damaged && j->f.blocks != own)
 		check_found(j->c, CHECK_MAP, j->ino, 0, "it counts %llu sectors, but owns %llu",
@@ -338,6 +338,9 @@ static void check_reserved(struct subject *j)
 	else if (check_is_hidden(j->c, j->ino) && mode && !S_ISREG(mode) &&
 		 j->ino != EXT4_UNDEL_DIR_INO)
 		tell(j, "a reserved inode is no regular file");
+	if ((j->ino == EXT4_USR_QUOTA_INO || j->ino == EXT4_GRP_QUOTA_INO) &&
+		(mode || j->f.blocks) && j->ino != j->c->sb.quota_inum[j->ino - EXT4_USR_QUOTA_INO])
+		tell(j, "it is a quota file, but the superblock knows none there");
 }
 
 /* XA-6: an EA inode counts its users where others keep their change time. */
@@ -384,13 +387,16 @@ static void check_used(struct subject *j)
 		!(j->ino == EXT4_RESIZE_INO && super_has_resize_inode(&j->c->sb)))
 		return;
 	check_fields(j);
-	check_xattrs(j->s, j->ino, j->raw, &j->f, &j->attr_blocks);
+	check_xattrs(j->s, j->ino, j->raw, &j->f, &j->attrs);
 	if (dirent_type_of_mode(j->f.mode) == EXT4_FT_UNKNOWN)
 		j->fact->flags |= FACT_BAD;
 	else
 		check_content(j);
 	if (S_ISDIR(j->f.mode) && !fact_is_deleted(j->fact))
 		add_dir(j);
+	if (super_has_quota(&j->c->sb) && !j->c->owners &&
+		!(j->fact->flags & (FACT_HIDDEN | FACT_VALUE)))
+		check_count_usage(j->c, &j->f, j->attrs.values);
 }
 
 void check_inode(struct scratch *s, ino_nr ino, const struct ext4_inode_disk *raw)

@@ -9,7 +9,6 @@
 #include "os/mem.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 #define REPLAY_CACHE (1u << 20)
 
@@ -41,18 +40,12 @@ static int take_runs(struct scratch *s, struct log_place *p)
 static int find_inside(struct check *c, struct scratch *s, struct log_place *p)
 {
 	const bool incomplete = c->res->incomplete;
-	ino_nr ino = c->sb.journal_inum;
 	struct inode_fields f;
-	struct ext4_inode_disk *raw;
-	const char *why;
-	struct walk w = {.s = s, .f = &f, .ino = ino, .quiet = true, .runs = true};
+	struct walk w = {.s = s, .ino = c->sb.journal_inum};
 
 	p->dev = c->dev;
-	if (check_read_inode(c, ino, s->block, &raw) || inode_unpack(&c->sb, raw, &f, &why) ||
-		!S_ISREG(f.mode) || f.links == 0 || f.flags & EXT4_INLINE_DATA_FL)
+	if (!check_walk_hidden(&w, &f))
 		return c->res->incomplete == incomplete ? 1 : 2;
-	w.seed = inode_csum_seed(&c->sb, ino, f.generation);
-	check_walk_map(&w);
 	if (c->res->incomplete != incomplete)
 		return 2;
 	p->blocks = 0;

@@ -6,8 +6,6 @@
 #include "check/check_priv.h"
 #include "disk/orphan.h"
 
-#include <sys/stat.h>
-
 #define tell(c, ino, ...) check_found(c, CHECK_ORPHAN, ino, 0, __VA_ARGS__)
 
 static bool may_be_orphan(const struct check *c, ino_nr ino)
@@ -79,22 +77,13 @@ static void check_file(struct check *c, struct scratch *s)
 {
 	ino_nr ino = c->sb.orphan_file_inum;
 	struct inode_fields f;
-	struct ext4_inode_disk *raw;
-	const char *why;
+	struct walk w = {.s = s, .ino = ino};
 	u32 blocks = 0;
 
-	if (check_read_inode(c, ino, s->block, &raw) || inode_unpack(&c->sb, raw, &f, &why) ||
-		!S_ISREG(f.mode) || f.links == 0) {
+	if (!check_walk_hidden(&w, &f)) {
 		tell(c, ino, "the orphan file is no regular file");
 		return;
 	}
-	struct walk w = {.s = s,
-		.f = &f,
-		.ino = ino,
-		.seed = inode_csum_seed(&c->sb, ino, f.generation),
-		.quiet = true,
-		.runs = true};
-	check_walk_map(&w);
 	for (u32 k = 0; k < s->run_count; k++)
 		for (u32 b = 0; b < s->runs[k].len; b++, blocks++)
 			check_block(c, s, s->runs[k].pblk + b, w.seed);

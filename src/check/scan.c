@@ -3,6 +3,8 @@
 #include "base/util.h"
 #include "check/check_priv.h"
 
+#include <sys/stat.h>
+
 static void scan_window(struct scratch *s, ino_nr first, u32 count)
 {
 	u32 size = s->c->sb.inode_size;
@@ -60,4 +62,20 @@ int check_read_inode(struct check *c, ino_nr ino, u8 *block, struct ext4_inode_d
 		return ERR(EUCLEAN);
 	*raw = (void *)(block + (size_t)(index % sb->inodes_per_block) * sb->inode_size);
 	return check_read(c, pblk, 1, block, ino);
+}
+
+bool check_walk_hidden(struct walk *w, struct inode_fields *f)
+{
+	struct check *c = w->s->c;
+	struct ext4_inode_disk *raw;
+	const char *why;
+
+	if (check_read_inode(c, w->ino, w->s->block, &raw) || inode_unpack(&c->sb, raw, f, &why) ||
+		!S_ISREG(f->mode) || f->links == 0 || f->flags & EXT4_INLINE_DATA_FL)
+		return false;
+	w->f = f;
+	w->seed = inode_csum_seed(&c->sb, w->ino, f->generation);
+	w->quiet = w->runs = true;
+	check_walk_map(w);
+	return true;
 }

@@ -59,11 +59,10 @@ static void check_features(struct check *c)
 {
 	const u32 words[3] = {
 		c->sb.feature_compat, c->sb.feature_incompat, c->sb.feature_ro_compat};
-	const bool unverified[4] = {super_has_quota(&c->sb), super_has_verity(&c->sb),
-		super_has_encrypt(&c->sb), super_has_casefold(&c->sb)};
-	static const char *const what[4] = {"what the quota files say",
-		"the hash trees of verity files", "encrypted names and contents",
-		"the hashes of case-insensitive names"};
+	const bool unverified[3] = {
+		super_has_verity(&c->sb), super_has_encrypt(&c->sb), super_has_casefold(&c->sb)};
+	static const char *const what[3] = {"the hash trees of verity files",
+		"encrypted names and contents", "the hashes of case-insensitive names"};
 
 	for (int w = 0; w < 3; w++)
 		for (u32 bit = 1; bit; bit <<= 1)
@@ -74,7 +73,7 @@ static void check_features(struct check *c)
 	if (c->sb.rev > EXT4_REV_DYNAMIC)
 		check_found(c, CHECK_SUPER, 0, 0,
 			"revision %u is unknown: what it changes was not checked", c->sb.rev);
-	for (int k = 0; k < 4; k++)
+	for (int k = 0; k < 3; k++)
 		if (unverified[k])
 			check_noted(c, CHECK_SUPER, 0, 0, "not checked: %s", what[k]);
 }

@@ -18,7 +18,7 @@ struct list_of {
 	pblk_t pblk;	/* 0: in the inode */
 	const u8 *base; /* value offsets count from here */
 	const struct ext4_xattr_entry *first;
-	u64 value_blocks; /* out: in EA inodes */
+	struct attr_use values; /* out: in EA inodes */
 };
 
 #define tell(l, ...) check_found((l)->s->c, CHECK_ATTR, (l)->ino, (l)->pblk, __VA_ARGS__)
@@ -56,7 +56,8 @@ static void follow_value(struct list_of *l, const struct ext4_xattr_entry *e)
 	ino_nr ino = le32_to_cpu(e->e_value_inum);
 	struct ext4_inode_disk *raw;
 
-	l->value_blocks +=
+	l->values.values++;
+	l->values.blocks +=
 		div_up(le32_to_cpu(e->e_value_size), sb->cluster_size) * sb->blocks_per_cluster;
 	if (l->s->c->owners || check_read_inode(l->s->c, ino, l->s->node[0], &raw))
 		return;
@@ -128,7 +129,7 @@ static const u8 *ibody_area(const struct super_info *sb, const void *raw, u32 ex
 	return (const u8 *)raw + EXT4_INODE_SIZE_OLD + extra;
 }
 
-static u64 check_ibody(struct scratch *s, ino_nr ino, const void *raw, u32 extra)
+static struct attr_use check_ibody(struct scratch *s, ino_nr ino, const void *raw, u32 extra)
 {
 	const struct super_info *sb = &s->c->sb;
 	struct list_of l = {.s = s, .ino = ino};
@@ -137,18 +138,18 @@ static u64 check_ibody(struct scratch *s, ino_nr ino, const void *raw, u32 extra
 	u32 size;
 
 	if (sb->inode_size == EXT4_INODE_SIZE_OLD || !extra)
-		return 0;
+		return l.values;
 	area = ibody_area(sb, raw, extra, &size);
 	if (!xattr_ibody_present(area, size))
-		return 0;
+		return l.values;
 	if (xattr_ibody_verify(sb, area, size, &why)) {
 		tell(&l, "attributes in the inode: %s", why);
-		return 0;
+		return l.values;
 	}
 	l.base = area + sizeof(struct ext4_xattr_ibody_header);
 	l.first = (const void *)l.base;
 	check_list(&l);
-	return l.value_blocks;
+	return l.values;
 }
 
 bool check_inline_data(
@@ -226,21 +227,21 @@ static void check_block(struct scratch *s, ino_nr ino, struct xblock *x)
 	x->stored = le32_to_cpu(h->h_refcount);
 	l.first = (const void *)(s->block + sizeof(*h));
 	check_list(&l);
-	x->value_blocks = l.value_blocks;
+	x->values = l.values;
 }
 
 /* Counts a user of a block, and checks it at the first. */
-static u64 use_block_locked(struct scratch *s, ino_nr ino, pblk_t pblk)
+static struct attr_use use_block_locked(struct scratch *s, ino_nr ino, pblk_t pblk)
 {
 	struct check *c = s->c;
 	struct xblock *x;
 
 	if (table_grow_locked(c))
-		return 0;
+		return (struct attr_use){0};
 	x = slot_locked(c->xblocks, c->xblock_bits, pblk);
 	if (c->owners) {
 		check_claim(c, pblk, 1, ino);
-		return x->value_blocks;
+		return x->values;
 	}
 	x->refs++;
 	if (!x->pblk) {
@@ -248,18 +249,22 @@ static u64 use_block_locked(struct scratch *s, ino_nr ino, pblk_t pblk)
 		c->xblock_count++;
 		check_block(s, ino, x);
 	}
-	return x->value_blocks;
+	return x->values;
 }
 
 void check_xattrs(struct scratch *s, ino_nr ino, const struct ext4_inode_disk *raw,
-	const struct inode_fields *f, u64 *blocks)
+	const struct inode_fields *f, struct attr_use *use)
 {
-	*blocks = check_ibody(s, ino, raw, f->extra_isize);
+	struct attr_use in_block;
+
+	*use = check_ibody(s, ino, raw, f->extra_isize);
 	if (!f->file_acl || !check_block_ok(s->c, f->file_acl, 1))
 		return;
 	os_mutex_lock(&s->c->xattr_lock);
-	*blocks += s->c->sb.blocks_per_cluster + use_block_locked(s, ino, f->file_acl);
+	in_block = use_block_locked(s, ino, f->file_acl);
 	os_mutex_unlock(&s->c->xattr_lock);
+	use->blocks += s->c->sb.blocks_per_cluster + in_block.blocks;
+	use->values += in_block.values;
 }
 
 void check_xattr_refs(struct check *c)

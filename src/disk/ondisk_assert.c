@@ -8,6 +8,7 @@
 #include "disk/jbd2_format.h"
 #include "disk/mmp_format.h"
 #include "disk/orphan_format.h"
+#include "disk/quota_format.h"
 #include "disk/super_format.h"
 #include "disk/xattr_format.h"
 
@@ -275,6 +276,32 @@ AT(ext4_mmp, mmp_check_interval, 0x070);
 AT(ext4_mmp, mmp_pad1, 0x072);
 AT(ext4_mmp, mmp_pad2, 0x074);
 AT(ext4_mmp, mmp_checksum, 0x3fc);
+SIZE(quota_header, 32);
+AT(quota_header, dqh_magic, 0x00);
+AT(quota_header, dqh_version, 0x04);
+AT(quota_header, dqi_bgrace, 0x08);
+AT(quota_header, dqi_igrace, 0x0c);
+AT(quota_header, dqi_flags, 0x10);
+AT(quota_header, dqi_blocks, 0x14);
+AT(quota_header, dqi_free_blk, 0x18);
+AT(quota_header, dqi_free_entry, 0x1c);
+SIZE(quota_block, 16);
+AT(quota_block, dqdh_next_free, 0x00);
+AT(quota_block, dqdh_prev_free, 0x04);
+AT(quota_block, dqdh_entries, 0x08);
+AT(quota_block, dqdh_pad1, 0x0a);
+AT(quota_block, dqdh_pad2, 0x0c);
+SIZE(quota_entry, 72);
+AT(quota_entry, dqb_id, 0x00);
+AT(quota_entry, dqb_pad, 0x04);
+AT(quota_entry, dqb_ihardlimit, 0x08);
+AT(quota_entry, dqb_isoftlimit, 0x10);
+AT(quota_entry, dqb_curinodes, 0x18);
+AT(quota_entry, dqb_bhardlimit, 0x20);
+AT(quota_entry, dqb_bsoftlimit, 0x28);
+AT(quota_entry, dqb_curspace, 0x30);
+AT(quota_entry, dqb_btime, 0x38);
+AT(quota_entry, dqb_itime, 0x40);
 SIZE(jbd2_header, 12);
 AT(jbd2_header, h_magic, 0x0);
 AT(jbd2_header, h_blocktype, 0x4);
