@@ -9,13 +9,12 @@ extern "C" {
 #endif
 
 struct uext4_check_problem {
-	const char
-		*kind;	/* "superblock", "journal", "group", "inode", "map", "shared", "attribute",
-			   "directory", "index", "links", "orphan", "bitmap", "count",
-			   "quota", "read" */
-	bool note;	/* worth knowing, but no damage */
-	uint64_t inode; /* 0: none */
-	uint64_t block; /* 0: none */
+	const char *kind;   /* "superblock", "journal", "group", "inode", "map", "shared",
+			       "attribute", "directory", "index", "links", "orphan", "bitmap",
+			       "count", "quota", "read" */
+	bool note;	    /* worth knowing, but no damage */
+	uint64_t inode;	    /* 0: none */
+	uint64_t block;	    /* 0: none */
 	const char *path;   /* of the inode; NULL: it has none, or none was asked for */
 	const char *text;   /* what is wrong */
 	const char *advice; /* what to do */

@@ -230,26 +230,31 @@ static void walk(struct quota *q, u32 free_block, u32 free_entry)
 	walk_free(q, free_entry, true);
 }
 
-/* Of what is mapped, in the file's own blocks; no more than the device has. */
-static u64 mapped_blocks(const struct quota *q)
+/* Neither more than it maps nor more than the device has: what is kept of it is in proportion. */
+static bool size_fits(const struct quota *q, u64 size)
 {
 	const struct super_info *sb = &q->c->sb;
-	u64 n = 0;
+	u64 blocks = 0;
 
 	for (u32 k = 0; k < q->s->run_count; k++)
-		n += q->s->runs[k].len;
-	return min_of(n, sb->blocks_count) * (sb->block_size / QUOTA_BLOCK_SIZE);
+		blocks += q->s->runs[k].len;
+	return size <= min_of(blocks, sb->blocks_count) * sb->block_size;
 }
 
 static void check_file(struct quota *q, u64 size)
 {
-	const struct quota_header *h = load(q, 0, 0);
+	const struct quota_header *h;
 	const char *why;
 
+	if (!size_fits(q, size)) {
+		tell_damage(q, "the %s quota file has holes, or its size is behind its blocks",
+			names[q->type]);
+		return;
+	}
+	h = load(q, 0, 0);
 	if (!h)
 		return;
-	if (quota_header_verify(h, (unsigned)q->type,
-		    min_of(size, mapped_blocks(q) * QUOTA_BLOCK_SIZE), &why)) {
+	if (quota_header_verify(h, (unsigned)q->type, size, &why)) {
 		tell_damage(q, "the header of the %s quota file: %s", names[q->type], why);
 		return;
 	}

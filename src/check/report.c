@@ -25,7 +25,7 @@ static const struct {
 	[CHECK_ORPHAN] = {"orphan", "e2fsck clears it"},
 	[CHECK_BITMAP] = {"bitmap", "don't write to it before e2fsck has corrected the bitmap"},
 	[CHECK_COUNT] = {"count", "e2fsck corrects it"},
-	[CHECK_QUOTA] = {"quota", "e2fsck counts anew; quotacheck is not for these files"},
+	[CHECK_QUOTA] = {"quota", "e2fsck counts anew"},
 	[CHECK_IO] = {"read", "copy the device to a sound one, then check the copy"},
 };
 

@@ -8,9 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/util.h"
+
 #define FUZZ_UUID "00112233-4455-6677-8899-aabbccddeeff"
 
-const char *const base_names[BASE_COUNT] = {"4k", "1k", "plain", "ext3", "nojournal"};
+const char *const base_names[BASE_COUNT] = {"4k", "1k", "plain", "ext3", "nojournal", "quota"};
 
 static const struct {
 	u64 size;
@@ -22,6 +24,7 @@ static const struct {
 		  "^metadata_csum_seed"},
 	{8 << 20, "-t ext3 -b 1024 -I 256"},
 	{8 << 20, "-t ext4 -b 1024 -I 256 -O ^has_journal,metadata_csum,^orphan_file"},
+	{8 << 20, "-t ext4 -b 1024 -I 256 -O metadata_csum,64bit,orphan_file"},
 };
 
 static const char *const node_names[NODE_COUNT] = {
@@ -37,22 +40,27 @@ static void need(int err, const char *what)
 
 static void load(struct image *img, const char *path)
 {
+	const char *why;
 	FILE *f = fopen(path, "r");
 
-	img->pristine = malloc(img->size);
-	img->work = malloc(img->size);
-	img->dirty = calloc(1, img->size / 4096);
-	pthread_rwlock_init(&img->lock, NULL);
 	if (!f || fread(img->work, 1, img->size, f) != img->size)
 		need(-EIO, "reading what mke2fs wrote");
 	fclose(f);
+	need(super_decode((const struct ext4_super *)(img->work + EXT4_SUPER_OFFSET), img->size,
+		     &img->sb, &why),
+		"its superblock");
+}
+
+static void make_path(char *path, size_t size)
+{
+	snprintf(path, size, "/tmp/uext4-fuzz-%d.img", (int)getpid());
 }
 
 static void format(struct image *img)
 {
 	char path[64], command[512];
 
-	snprintf(path, sizeof(path), "/tmp/uext4-fuzz-%d.img", (int)getpid());
+	make_path(path, sizeof(path));
 	snprintf(command, sizeof(command),
 		"rm -f %s && truncate -s %llu %s && mke2fs -q -F -U " FUZZ_UUID
 		" -E hash_seed=" FUZZ_UUID " %s %s 2>&1",
@@ -129,6 +137,47 @@ static void put_special(struct uext4_fs *fs)
 	need(uext4_symlinkat(fs, target, NULL, "slow", NULL), "slow");
 }
 
+/* Several on a page of the tree, one far away. */
+static void put_owners(struct uext4_fs *fs)
+{
+	static const struct {
+		const char *name;
+		u32 uid, gid;
+	} owners[] = {{"plain", 1, 100}, {"deep", 2, 100}, {"fast", 1, 0x7000000},
+		{"xattr", 300, 1}, {"linear", 70000, 70001}, {"char", 5, 5}};
+
+	for (size_t k = 0; k < array_len(owners); k++) {
+		struct uext4_setattr s = {.valid = UEXT4_SET_UID | UEXT4_SET_GID,
+			.uid = owners[k].uid,
+			.gid = owners[k].gid};
+		struct uext4_inode *i;
+
+		need(uext4_resolve(fs, NULL, owners[k].name, UEXT4_NOFOLLOW, NULL, &i), "owner");
+		need(uext4_setattr(i, NULL, &s), "owner");
+		uext4_inode_put(i);
+	}
+}
+
+/* e2fsck counts them. */
+static void add_quotas(struct image *img)
+{
+	char path[64], command[512];
+	FILE *f;
+
+	make_path(path, sizeof(path));
+	f = fopen(path, "w");
+	if (!f || fwrite(img->work, 1, img->size, f) != img->size || fclose(f))
+		need(-EIO, "writing it");
+	snprintf(command, sizeof(command),
+		"{ tune2fs -O project %s && tune2fs -O quota -Q usrquota,grpquota,prjquota %s && "
+		"{ e2fsck -fy %s || [ $? = 1 ]; }; } >/dev/null 2>&1",
+		path, path, path);
+	if (system(command) != 0)
+		need(-EIO, "tune2fs");
+	load(img, path);
+	unlink(path);
+}
+
 static void remember(struct image *img, struct uext4_fs *fs)
 {
 	for (int n = 0; n < NODE_COUNT; n++) {
@@ -156,21 +205,24 @@ static void fill(struct image *img)
 	put_directories(fs, 600);
 	put_attributes(fs);
 	put_special(fs);
+	if (img->base == BASE_QUOTA)
+		put_owners(fs);
 	remember(img, fs);
 	need(uext4_close(fs), "closing");
 }
 
 void image_build(struct image *img, enum base base)
 {
-	const char *why;
-
 	memset(img, 0, sizeof(*img));
 	img->base = base;
 	img->size = recipes[base].size;
+	img->pristine = malloc(img->size);
+	img->work = malloc(img->size);
+	img->dirty = calloc(1, img->size / 4096);
+	pthread_rwlock_init(&img->lock, NULL);
 	format(img);
-	need(super_decode((const struct ext4_super *)(img->work + EXT4_SUPER_OFFSET), img->size,
-		     &img->sb, &why),
-		"its superblock");
 	fill(img);
+	if (base == BASE_QUOTA)
+		add_quotas(img);
 	image_adopt(img);
 }

@@ -17,6 +17,7 @@ enum base {
 	BASE_PLAIN,  /* 1 KiB, extents, no checksums at all */
 	BASE_EXT3,   /* 1 KiB, indirect maps */
 	BASE_NOJRNL, /* 1 KiB, metadata_csum, no journal */
+	BASE_QUOTA,  /* as 1K, with quotas: opened read-only */
 	BASE_COUNT
 };
 extern const char *const base_names[BASE_COUNT];

@@ -9,13 +9,15 @@
 #include "disk/inode.h"
 #include "disk/jbd2.h"
 #include "disk/orphan.h"
+#include "disk/quota.h"
 #include "disk/xattr.h"
 
 const char *const object_names[OBJ_COUNT] = {"nothing", "superblock", "descriptor",
 	"last descriptor", "block bitmap", "inode bitmap", "journal superblock", "log",
 	"journal inode", "orphan file's inode", "orphan block", "inode", "extent node",
 	"deeper extent node", "indirect block", "directory leaf", "index root", "index node",
-	"attribute block"};
+	"attribute block", "quota inode", "quota header", "quota root", "quota node",
+	"quota entries"};
 
 static u8 *block(struct image *img, pblk_t pblk)
 {
@@ -123,6 +125,16 @@ static pblk_t directory_block(
 	return r->info.indirect_levels ? dx_child(img, raw, node, EXT4_DX_NODE_COUNT_OFFSET) : node;
 }
 
+/* The last node on the way to id 0, or its data. */
+static u32 quota_block(struct image *img, const struct ext4_inode_disk *raw, bool data)
+{
+	u32 n = QUOTA_ROOT;
+
+	for (unsigned level = 0; level < QUOTA_DEPTH - 1u + data; level++)
+		n = quota_node_get(block(img, map_block(img, raw, n)), level, 0);
+	return n;
+}
+
 static pblk_t owned_block(struct image *img, const struct ext4_inode_disk *raw, enum object what)
 {
 	bool extents = le32_to_cpu(raw->i_flags) & EXT4_EXTENTS_FL;
@@ -143,6 +155,12 @@ static pblk_t owned_block(struct image *img, const struct ext4_inode_disk *raw, 
 		return extents ? 0 : le32_to_cpu(raw->i_ptr[12]);
 	case OBJ_XATTR:
 		return le32_to_cpu(raw->i_file_acl_lo);
+	case OBJ_QUOTA_HEADER:
+	case OBJ_QUOTA_ROOT:
+		return map_block(img, raw, what - OBJ_QUOTA_HEADER);
+	case OBJ_QUOTA_NODE:
+	case OBJ_QUOTA_DATA:
+		return map_block(img, raw, quota_block(img, raw, what == OBJ_QUOTA_DATA));
 	default:
 		return directory_block(img, raw, what);
 	}
@@ -154,6 +172,8 @@ static ino_nr owner_ino(struct image *img, enum object what, enum node owner)
 		return img->sb.journal_inum;
 	if (what == OBJ_ORPHAN || what == OBJ_ORPHAN_INODE)
 		return img->sb.orphan_file_inum;
+	if (what >= OBJ_QUOTA_INODE && what <= OBJ_QUOTA_DATA)
+		return img->sb.quota_inum[0];
 	return img->ino[owner];
 }
 
@@ -167,7 +187,8 @@ static struct place owned_place(struct image *img, enum object what, enum node o
 		return p;
 	raw = raw_inode(img, ino);
 	p.seed = inode_csum_seed(&img->sb, ino, inode_raw_generation(raw));
-	if (what == OBJ_INODE || what == OBJ_JINODE || what == OBJ_ORPHAN_INODE) {
+	if (what == OBJ_INODE || what == OBJ_JINODE || what == OBJ_ORPHAN_INODE ||
+		what == OBJ_QUOTA_INODE) {
 		p.at = (u8 *)raw;
 		p.len = img->sb.inode_size;
 		return p;
@@ -236,6 +257,7 @@ void place_seal(struct image *img, enum object what, const struct place *p)
 		break;
 	case OBJ_JINODE:
 	case OBJ_ORPHAN_INODE:
+	case OBJ_QUOTA_INODE:
 	case OBJ_INODE:
 		inode_csum_set(sb, p->seed, (void *)p->at);
 		break;

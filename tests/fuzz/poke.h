@@ -27,6 +27,11 @@ enum object {
 	OBJ_DX_ROOT,
 	OBJ_DX_NODE,
 	OBJ_XATTR, /* attribute block */
+	OBJ_QUOTA_INODE,
+	OBJ_QUOTA_HEADER, /* of the users' quotas, like those below; 1 KiB blocks */
+	OBJ_QUOTA_ROOT,
+	OBJ_QUOTA_NODE, /* the last on the way to id 0 */
+	OBJ_QUOTA_DATA,
 	OBJ_COUNT
 };
 extern const char *const object_names[OBJ_COUNT];

@@ -25,6 +25,11 @@ const struct region regions[] = {
 	{OBJ_DX_NODE, NODE_INDEX},
 	{OBJ_LEAF, NODE_INDEX},
 	{OBJ_XATTR, NODE_XATTR},
+	{OBJ_QUOTA_INODE, NODE_ROOT},
+	{OBJ_QUOTA_HEADER, NODE_ROOT},
+	{OBJ_QUOTA_ROOT, NODE_ROOT},
+	{OBJ_QUOTA_NODE, NODE_ROOT},
+	{OBJ_QUOTA_DATA, NODE_ROOT},
 };
 const unsigned region_count = array_len(regions);
 

@@ -119,6 +119,15 @@ static void run_pokes(struct job *job)
 	campaign("bad fields", job->count, poke_one, job);
 }
 
+/* All else in the image with quotas is as in that with 1 KiB blocks. */
+static bool is_new(const struct job *job)
+{
+	const enum object what = job->region->what;
+
+	return job->img.base != BASE_QUOTA || what == OBJ_SUPER || what == OBJ_INODE ||
+	       what >= OBJ_QUOTA_INODE;
+}
+
 static void run_flips(struct job *job)
 {
 	for (unsigned k = 0; k < region_count; k++) {
@@ -127,7 +136,7 @@ static void run_flips(struct job *job)
 
 		job->region = &regions[k];
 		flips = flip_count(&job->img, job->region);
-		if (!flips)
+		if (!flips || !is_new(job))
 			continue;
 		snprintf(title, sizeof(title), "%s%s", object_names[regions[k].what],
 			job->seal ? ", checksum valid" : "");

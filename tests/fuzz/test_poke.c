@@ -259,7 +259,7 @@ int main(int argc, char **argv)
 		&case_super, &case_inodes, &case_maps, &case_dirs, &case_rest};
 	static struct job job;
 
-	for (int base = 0; base < BASE_COUNT; base++) {
+	for (int base = 0; base < BASE_QUOTA; base++) {
 		if (argc > 1 && strcmp(argv[1], base_names[base]) != 0)
 			continue;
 		image_build(&job.img, (enum base)base);

@@ -26,8 +26,23 @@ void world_make(struct world *w, const char *mkfs_args, const char *size)
 	snprintf(command, sizeof(command), "mke2fs -q -F -E lazy_itable_init=0 %s -d $D/tree $I %s",
 		mkfs_args, size);
 	image_run(&w->im, command, 0);
+	if (strstr(mkfs_args, "quota"))
+		world_count(w);
+	else
+		world_adopt(w);
+}
+
+void world_adopt(struct world *w)
+{
+	free(w->pristine);
 	image_open(&w->im);
 	w->pristine = image_read(&w->im, 0, w->im.size);
+}
+
+void world_count(struct world *w)
+{
+	image_run(&w->im, "e2fsck -fy $I || [ $? = 1 ]", 0);
+	world_adopt(w);
 }
 
 void world_restore(struct world *w)

@@ -20,6 +20,10 @@ struct world {
 
 /* mke2fs with these arguments, and a tree that has some of everything. */
 void world_make(struct world *w, const char *mkfs_args, const char *size);
+/* What is there now is what world_restore() returns to. */
+void world_adopt(struct world *w);
+/* ... after e2fsck has counted the quotas, which mke2fs -d does not. */
+void world_count(struct world *w);
 void world_restore(struct world *w);
 void world_remove(struct world *w);
 

@@ -140,14 +140,12 @@ static void test_attributes(void **state)
 	};
 
 	world_make(&w, "-t ext4 -b 1024 -O ^orphan_file -J size=1", "4M");
-	free(w.pristine);
 	image_run(&w.im,
 		"head -c 300 /dev/zero | tr '\\0' v >$D/v; "
 		"debugfs -w -R 'ea_set -f '$D/v' /plain user.first' $I; "
 		"debugfs -w -R 'ea_set -f '$D/v' /plain user.other' $I; rm $D/v",
 		0);
-	image_open(&w.im);
-	w.pristine = image_read(&w.im, 0, w.im.size);
+	world_adopt(&w);
 	world_sound(&w);
 	for (size_t k = 0; k < array_len(cases); k++) {
 		world_restore(&w);
@@ -269,9 +267,7 @@ static void test_index(void **state)
 		"mke2fs -q -F -E lazy_itable_init=0 -t ext4 -b 1024 -O ^orphan_file -J size=1 "
 		"-d $D/tree $I 4M; e2fsck -fyD $I || [ $? = 1 ]",
 		0);
-	free(w.pristine);
-	image_open(&w.im);
-	w.pristine = image_read(&w.im, 0, w.im.size);
+	world_adopt(&w);
 	world_sound(&w);
 	for (size_t k = 0; k < array_len(cases); k++) {
 		world_restore(&w);

@@ -56,18 +56,36 @@ static void test_same_findings(void **state)
 		"for b in $(seq 20); do echo $b >$D/tree/$a/x/$b; done; done; "
 		"mke2fs -q -F -t ext2 -b 1024 -g 1024 -N 2048 -d $D/tree $I 16M",
 		0);
-	free(w.pristine);
-	image_open(&w.im);
-	w.pristine = image_read(&w.im, 0, w.im.size);
+	world_adopt(&w);
 	compare_counts("");
 	compare_counts("sif /1/x links_count 7\nsif /2/x/3 size 1\nunlink /3/y\nsif /4/x/5 mode 0\n"
 		       "freeb 9000 5\nsetb 12000 7\nsif /5/x/5 block[0] 3\nfreei /6/x/6\n");
 	world_remove(&w);
 }
 
+/* Each thread counts for the same owners. */
+static void test_same_quotas(void **state)
+{
+	char script[6000];
+	size_t len = 0;
+
+	world_make(&w, "-t ext2 -b 1024 -g 1024 -N 2048 -O quota", "16M");
+	for (unsigned k = 0; k < 100; k++)
+		len += (size_t)snprintf(script + len, sizeof(script) - len,
+			"mkdir d%u\nsif d%u uid %u\n", k, k, k % 20);
+	image_debugfs(&w.im, script);
+	world_count(&w);
+	compare_counts("");
+	compare_counts("sif d77 uid 3\nsif d78 gid 5\n");
+	world_remove(&w);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_findings)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_same_findings),
+		cmocka_unit_test(test_same_quotas),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
