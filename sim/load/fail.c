@@ -4,6 +4,7 @@
  * the call answers, the file system must show what the answers allow, now and after a
  * cut, and be in order.
  */
+#include "sim/disk/failing.h"
 #include "sim/load/load.h"
 #include "sim/load/small.h"
 
@@ -13,60 +14,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum fail_kind { FAIL_MEMORY, FAIL_READ, FAIL_WRITE, FAIL_FLUSH, FAIL_KINDS };
-enum { NTH_MAX = 2000 };
-
-static const char *const kind_names[FAIL_KINDS] = {"memory", "read", "write", "flush"};
+enum { KINDS = FAIL_DISCARD, NTH_MAX = 2000 }; /* none of these discards */
 
 struct trial {
 	const struct step *step;
-	enum fail_kind kind;
-	bool for_ever; /* not only the nth, but all from then on */
-	u64 nth, hits;
+	struct failing failing;
+	u64 hits;
 	struct load_run *run;
 };
-
-static struct {
-	bool armed, for_ever;
-	u64 left, hits;
-} memory;
-
-static bool memory_fails(const char *name)
-{
-	if (!memory.armed || strcmp(name, "os_alloc") != 0)
-		return false;
-	if (memory.left && --memory.left)
-		return false;
-	if (!memory.for_ever && memory.hits)
-		return false;
-	memory.hits++;
-	return true;
-}
-
-static void arm(struct world *w, const struct trial *t)
-{
-	static const unsigned ops[FAIL_KINDS] = {[FAIL_READ] = 1 << DEV_READ,
-		[FAIL_WRITE] = 1 << DEV_WRITE | 1 << DEV_WRITE_ZEROES,
-		[FAIL_FLUSH] = 1 << DEV_FLUSH};
-	struct dev_fault_rule rule = {.ops = ops[t->kind],
-		.after = t->nth - 1,
-		.count = t->for_ever ? 0 : 1,
-		.error = EIO};
-
-	memory.for_ever = t->for_ever;
-	memory.left = t->nth;
-	memory.hits = 0;
-	memory.armed = t->kind == FAIL_MEMORY;
-	if (t->kind != FAIL_MEMORY && dev_fault_add(w->fault, &rule))
-		world_fail(w, "a fault rule", -ENOMEM);
-}
-
-static void disarm(struct world *w, struct trial *t)
-{
-	memory.armed = false;
-	dev_fault_clear(w->fault); /* first: background threads go on */
-	t->hits = t->kind == FAIL_MEMORY ? memory.hits : dev_fault_hits(w->fault);
-}
 
 /*
  * The device's failures end in an aborted file system, and those of memory may: where
@@ -74,7 +29,7 @@ static void disarm(struct world *w, struct trial *t)
  */
 static bool gave_up(struct world *w, const struct trial *t)
 {
-	if (t->kind != FAIL_MEMORY)
+	if (t->failing.kind != FAIL_MEMORY)
 		return t->hits > 0;
 	if (w->error[0] && !strstr(w->error, "aborted by error 12"))
 		world_fail(w, "an error without a reason", 0);
@@ -90,9 +45,10 @@ static void fail_body(struct world *w, void *arg)
 
 	w->with_faults = true;
 	world_mount(w);
-	arm(w, t);
+	if (failing_arm(&t->failing, w->fault))
+		world_fail(w, "a fault rule", -ENOMEM);
 	player_step(&p, t->step);
-	disarm(w, t);
+	t->hits = failing_disarm(&t->failing, w->fault);
 	if (!gave_up(w, t)) {
 		world_settle(w);
 		player_step(&p, &grow); /* shows what a truncation has left */
@@ -111,14 +67,13 @@ static void fail_body(struct world *w, void *arg)
 
 static u64 fail_count(const struct load_config *c)
 {
-	return (u64)small_choice_count * FAIL_KINDS * 2;
+	return (u64)small_choice_count * KINDS * 2;
 }
 
 static void trial_make(struct trial *t, u64 number)
 {
-	*t = (struct trial){.step = &small_choices[number / (2 * FAIL_KINDS)],
-		.kind = (enum fail_kind)(number / 2 % FAIL_KINDS),
-		.for_ever = number % 2};
+	*t = (struct trial){.step = &small_choices[number / (2 * KINDS)],
+		.failing = {.kind = (enum fail_kind)(number / 2 % KINDS), .for_ever = number % 2}};
 }
 
 static void fail_describe(const struct load_config *c, u64 number, char *out, size_t size)
@@ -128,8 +83,8 @@ static void fail_describe(const struct load_config *c, u64 number, char *out, si
 
 	trial_make(&t, number);
 	step_print(t.step, step, sizeof(step));
-	snprintf(out, size, "%s; %s fails %s", step, kind_names[t.kind],
-		t.for_ever ? "from then on" : "once");
+	snprintf(out, size, "%s; %s fails %s", step, fail_kind_names[t.failing.kind],
+		t.failing.for_ever ? "from then on" : "once");
 }
 
 static bool fail_run(const struct load_config *c, u64 number, struct load_stats *stats,
@@ -138,16 +93,16 @@ static bool fail_run(const struct load_config *c, u64 number, struct load_stats 
 	struct trial t;
 	struct load_run run = small_run(c, number, fail_body, &t);
 
-	fault_hook = memory_fails;
+	fault_hook = failing_hook;
 	trial_make(&t, number);
 	t.run = &run;
-	for (t.nth = 1; t.nth < NTH_MAX; t.nth++) {
+	for (t.failing.nth = 1; t.failing.nth < NTH_MAX; t.failing.nth++) {
 		size_t n;
 
 		if (!load_run(&run, stats, failure)) {
 			n = strlen(failure->text);
 			snprintf(failure->text + n, sizeof(failure->text) - n,
-				" (failure number %llu)", (unsigned long long)t.nth);
+				" (failure number %llu)", (unsigned long long)t.failing.nth);
 			return false;
 		}
 		if (!t.hits)

@@ -58,8 +58,9 @@ struct dir {
 
 /* What an inode has elsewhere for its attributes. */
 struct attr_use {
-	u64 blocks; /* the attribute block and values, of the file system */
-	u32 values; /* in inodes of their own */
+	u64 blocks;  /* the attribute block and values, of the file system */
+	u32 values;  /* in inodes of their own */
+	bool unread; /* there may be more: the block could not be read */
 };
 
 /* An attribute block that was met. */

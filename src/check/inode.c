@@ -122,6 +122,11 @@ static bool zeros(const u8 *p, u32 from, u32 to)
 	return from == to;
 }
 
+static bool counts_only_attrs(const struct subject *j)
+{
+	return j->attrs.unread || j->f.blocks == j->attrs.blocks * (j->c->sb.block_size / 512);
+}
+
 /* Device numbers take two words; pipes and sockets none. */
 static void check_special(struct subject *j)
 {
@@ -133,7 +138,7 @@ static void check_special(struct subject *j)
 		tell(j, "a special file has the flags of data");
 	else if (!zeros(j->f.i_block, device ? 12 : 0, EXT4_I_BLOCK_BYTES))
 		tell(j, "a special file has blocks");
-	if (j->f.blocks != j->attrs.blocks * (j->c->sb.block_size / 512))
+	if (!counts_only_attrs(j))
 		tell(j, "a special file counts %llu sectors", (unsigned long long)j->f.blocks);
 }
 
@@ -168,8 +173,7 @@ static void check_link_block(struct subject *j)
 static bool is_fast_link(const struct subject *j)
 {
 	return S_ISLNK(j->f.mode) && !(j->f.flags & EXT4_EXTENTS_FL) &&
-	       j->f.size < EXT4_I_BLOCK_BYTES &&
-	       j->f.blocks == j->attrs.blocks * (j->c->sb.block_size / 512);
+	       j->f.size < EXT4_I_BLOCK_BYTES && counts_only_attrs(j);
 }
 
 /* --- sizes --- */
@@ -202,7 +206,7 @@ static void check_sectors(struct subject *j, const struct walk *w)
 {
 	u64 own = (w->blocks + j->attrs.blocks) * (j->c->sb.block_size / 512);
 
-	if (!w->damaged && j->f.blocks != own)
+	if (!w->damaged && !j->attrs.unread && j->f.blocks != own)
 		check_found(j->c, CHECK_MAP, j->ino, 0, "it counts %llu sectors, but owns %llu",
 			(unsigned long long)j->f.blocks, (unsigned long long)own);
 }

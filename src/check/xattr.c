@@ -216,8 +216,10 @@ static void check_block(struct scratch *s, ino_nr ino, struct xblock *x)
 	const char *why = "";
 
 	check_claim(s->c, x->pblk, sb->blocks_per_cluster, ino);
-	if (check_read(s->c, x->pblk, 1, s->block, ino))
+	if (check_read(s->c, x->pblk, 1, s->block, ino)) {
+		x->values.unread = true;
 		return;
+	}
 	if (!xattr_block_csum_verify(sb, x->pblk, s->block))
 		tell(&l, "attribute block: wrong checksum");
 	if (xattr_block_verify(sb, s->block, &why)) {
@@ -265,6 +267,7 @@ void check_xattrs(struct scratch *s, ino_nr ino, const struct ext4_inode_disk *r
 	os_mutex_unlock(&s->c->xattr_lock);
 	use->blocks += s->c->sb.blocks_per_cluster + in_block.blocks;
 	use->values += in_block.values;
+	use->unread = in_block.unread;
 }
 
 void check_xattr_refs(struct check *c)

@@ -116,14 +116,21 @@ static int list_cut(struct volume *v)
 	return err ? err : handle_end(&h, orphan_list_cut(&h, v));
 }
 
-/* Each finished inode removes itself; one that is none ends the walk. */
+/*
+ * Each finished inode removes itself; one that is none ends the walk. What can't be looked at is no
+ * damage: the list stays for the next mount.
+ */
 static int list_cleanup(struct volume *v, struct orphan_report *out)
 {
 	ino_nr ino = le32_to_cpu(volume_super(v)->s_last_orphan), next = 0;
 	struct inode *i = NULL;
 
 	for (; ino; ino = next) {
-		if (list_adopt(v, ino, &i, &next)) {
+		int err = list_adopt(v, ino, &i, &next);
+
+		if (err && err != -EUCLEAN && err != -EBADMSG)
+			return err;
+		if (err) {
 			out->skipped++;
 			log_msg(&v->log, LOG_WARNING,
 				"the orphan list is damaged at inode %u and was cut there; run "

@@ -2,7 +2,7 @@
  * Count to failure of the public API, in the simulator: every call, while the
  * 1st, 2nd, ... allocation or request of the device fails, once or from then on.
  *
- * A call works on a fresh mount of the same small image, with cold caches and
+ * A call works on a fresh mount of a small image, with cold caches and
  * the handles of struct stage open. Shots are all that can be seen of a file
  * system; what a call leaves, live and recovered, must be made of what was
  * there before it and what it would have made.
@@ -48,6 +48,7 @@ enum call_flags {
 	CALL_UNCLEAN = 128, /* on the image as it was before an unmount */
 	CALL_QUEUED = 256,  /* a part of it may be done before: requests are under way */
 	CALL_HOST = 512,    /* the device is a file of the host: only memory fails */
+	CALL_SILENT = 1024, /* it can't say what failed in it */
 };
 
 struct call {
@@ -76,11 +77,20 @@ struct no_call {
 };
 extern const struct no_call faults_none[];
 
+/* Kinds of file systems. The first is tried with every failure, of the others every stepth. */
+struct fault_type {
+	const char *name;
+	u64 bytes;
+	const char *options; /* of mke2fs */
+	unsigned step;
+};
+extern const struct fault_type fault_types[]; /* ends with one without a name */
+
 /* The images; the second is that of the moment before an unmount, with a deleted file open. */
 extern struct sim_pages fault_clean, fault_unclean;
-void fault_images_make(void); /* ends the process if it can't */
+void fault_images_make(const struct fault_type *type); /* ends the process if it can't */
 /* True when all of it went well; else the reason is printed. */
-bool fault_passes(const struct call *c);
+bool fault_passes(const struct call *c, unsigned step);
 /* What all mounts are made with. */
 struct uext4_options fault_options(struct stage *s);
 

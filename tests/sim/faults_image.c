@@ -7,6 +7,16 @@
 #include "api/open_dev.h"
 #include "sim/disk/mkfs.h"
 
+const struct fault_type fault_types[] = {
+	{"1k", 2112 * K, "-b 1024 -I 256 -N 64 -J size=1 -O metadata_csum,orphan_file,ea_inode", 1},
+	{"4k", 8448 * K, "-b 4096 -N 64 -J size=4", 11},
+	{"ext3", 2112 * K,
+		"-b 1024 -I 256 -N 64 -J size=1 -O "
+		"^extents,^metadata_csum,^uninit_bg,^64bit,^flex_bg",
+		11},
+	{"small", 2112 * K, "-b 1024 -I 128 -N 64 -J size=1 -O orphan_file,ea_inode", 11},
+	{0},
+};
 struct sim_pages fault_clean, fault_unclean;
 
 #define NEED(what)                                                                                 \
@@ -18,6 +28,12 @@ struct sim_pages fault_clean, fault_unclean;
 		}                                                                                  \
 	} while (0)
 
+/* What the file system may have no way to keep. */
+static int tried(int err)
+{
+	return err == -EOPNOTSUPP || err == -ENOSPC ? 0 : err;
+}
+
 static void put_file(struct uext4_fs *fs, const char *path, char letter, size_t len)
 {
 	struct uext4_file *f;
@@ -27,9 +43,9 @@ static void put_file(struct uext4_fs *fs, const char *path, char letter, size_t 
 	NEED(uext4_openat(fs, NULL, path, O_RDWR | O_CREAT, 0666, NULL, &f));
 	NEED(uext4_pwrite(f, buf, len, 0));
 	if (letter == 'f')
-		NEED(uext4_fallocate(f, 3, 4 * K, 2 * K)); /* a hole */
+		NEED(tried(uext4_fallocate(f, 3, 4 * K, 2 * K))); /* a hole */
 	if (letter == 'd')
-		NEED(uext4_fallocate(f, 1, len, 4 * K)); /* unwritten behind the end */
+		NEED(tried(uext4_fallocate(f, 1, len, 4 * K))); /* unwritten behind the end */
 	uext4_file_close(f);
 }
 
@@ -40,7 +56,7 @@ static void put_xattr(struct uext4_fs *fs, const char *path, const char *name, s
 
 	memset(value, 'v', sizeof(value));
 	NEED(uext4_resolve(fs, NULL, path, 0, NULL, &inode));
-	NEED(uext4_setxattr(inode, NULL, name, value, len, 0));
+	NEED(tried(uext4_setxattr(inode, NULL, name, value, len, 0)));
 	uext4_inode_put(inode);
 }
 
@@ -88,14 +104,13 @@ static struct uext4_fs *mount(struct sim_disk *disk)
 	return fs;
 }
 
-void fault_images_make(void)
+void fault_images_make(const struct fault_type *type)
 {
 	struct uext4_file *f;
 	struct sim_disk *disk;
 	struct uext4_fs *fs;
 
-	NEED(sim_mkfs(&fault_clean, 2112 * K,
-		"-b 1024 -I 256 -N 64 -J size=1 -O metadata_csum,orphan_file,ea_inode"));
+	NEED(sim_mkfs(&fault_clean, type->bytes, type->options));
 	disk = sim_disk_create(&fault_clean, NULL);
 	fs = mount(disk);
 	populate(fs);

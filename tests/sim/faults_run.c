@@ -9,22 +9,18 @@
 #include "api/open_dev.h"
 #include "base/trace.h"
 #include "base/util.h"
-#include "dev/devices.h"
 #include "disk/super_format.h"
+#include "sim/disk/failing.h"
 #include "sim/explore/recover.h"
 
-enum kind { MEMORY, READ, WRITE, FLUSH, DISCARD, KINDS };
 enum { NTH_MAX = 3000, FSCK_EVERY = 97 };
-
-static const char *const kind_names[KINDS] = {"memory", "read", "write", "flush", "discard"};
 
 struct trial {
 	const struct call *call;
-	enum kind kind;
-	bool for_ever; /* not only the nth, but all from then on */
-	bool skip;     /* the call, to see what is there before it */
-	u64 nth, hits; /* nth 0: nothing fails */
-	s64 expected;  /* the result when nothing fails */
+	struct failing failing; /* nth 0: nothing fails */
+	bool skip;		/* the call, to see what is there before it */
+	u64 hits;
+	s64 expected; /* the result when nothing fails */
 	s64 result;
 	bool stopped; /* the file system, after it */
 	struct stage stage;
@@ -34,51 +30,6 @@ struct trial {
 
 /* What may be found. */
 static struct shot base, before, after, got;
-
-/* --- failing --- */
-
-static struct {
-	bool armed, for_ever;
-	u64 left, hits;
-} memory;
-
-static bool memory_fails(const char *name)
-{
-	if (!memory.armed || strcmp(name, "os_alloc") != 0)
-		return false;
-	if (memory.left && --memory.left)
-		return false;
-	if (!memory.for_ever && memory.hits)
-		return false;
-	memory.hits++;
-	return true;
-}
-
-static void arm(struct trial *t)
-{
-	static const unsigned ops[KINDS] = {[READ] = 1 << DEV_READ,
-		[WRITE] = 1 << DEV_WRITE | 1 << DEV_WRITE_ZEROES,
-		[FLUSH] = 1 << DEV_FLUSH,
-		[DISCARD] = 1 << DEV_DISCARD};
-	struct dev_fault_rule rule = {.ops = ops[t->kind],
-		.after = t->nth - 1,
-		.count = t->for_ever ? 0 : 1,
-		.error = EIO};
-
-	memory.for_ever = t->for_ever;
-	memory.left = t->nth;
-	memory.hits = 0;
-	memory.armed = t->nth && t->kind == MEMORY;
-	if (t->nth && t->kind != MEMORY && dev_fault_add(t->stage.fault, &rule))
-		sim_fail("no fault rule");
-}
-
-static void disarm(struct trial *t)
-{
-	memory.armed = false;
-	dev_fault_clear(t->stage.fault); /* first: background threads go on */
-	t->hits = t->kind == MEMORY ? memory.hits : dev_fault_hits(t->stage.fault);
-}
 
 /* --- the stage --- */
 
@@ -177,7 +128,7 @@ static const char *judge(const struct trial *t, bool lost)
 {
 	const struct shot *const all[] = {&after, &before, &base};
 	unsigned flags = t->call->flags;
-	bool done = t->result == t->expected;
+	bool done = t->result == t->expected && !(flags & CALL_SILENT && t->hits);
 
 	if (done && (!lost || flags & CALL_SYNCS))
 		return shot_differs(&got, all, 1, false);
@@ -192,7 +143,7 @@ static bool result_is_legal(const struct trial *t)
 		return true;
 	if (t->result >= 0)
 		return t->expected > 0 && t->result < t->expected;
-	if (t->kind == MEMORY && t->result == -ENOMEM)
+	if (t->failing.kind == FAIL_MEMORY && t->result == -ENOMEM)
 		return true;
 	return t->result == -EIO || t->result == -EROFS;
 }
@@ -232,7 +183,7 @@ static void look_live(struct trial *t)
 	if (wrong)
 		sim_fail("%s", wrong);
 	must(try_it(fs), "trying it");
-	if (t->stage.error[0] && t->kind == MEMORY)
+	if (t->stage.error[0] && t->failing.kind == FAIL_MEMORY)
 		sim_fail("an error without an end: %s", t->stage.error);
 }
 
@@ -243,10 +194,11 @@ static void play(void *arg)
 	int err = 0;
 
 	stage_set(t);
-	arm(t);
+	if (t->failing.nth)
+		must(failing_arm(&t->failing, s->fault), "fault rule");
 	t->result = t->skip ? 0 : t->call->run(s, t->call);
-	disarm(t);
-	if (t->nth && !result_is_legal(t))
+	t->hits = failing_disarm(&t->failing, s->fault);
+	if (t->failing.nth && !result_is_legal(t))
 		sim_fail("it gave %lld, not %lld", (long long)t->result, (long long)t->expected);
 	t->stopped = t->call->flags & CALL_STOPS && !t->skip;
 	if (s->fs)
@@ -345,8 +297,9 @@ static void host_drain(struct trial *t)
 static void say(const struct trial *t, const char *what)
 {
 	printf("# %s (%s), %s %llu%s: gave %lld%s, %s: %s\n", t->call->function, t->call->variant,
-		kind_names[t->kind], (unsigned long long)t->nth, t->for_ever ? " on" : "",
-		(long long)t->result, t->stopped ? " and stopped" : "", t->stage.error, what);
+		fail_kind_names[t->failing.kind], (unsigned long long)t->failing.nth,
+		t->failing.for_ever ? " on" : "", (long long)t->result,
+		t->stopped ? " and stopped" : "", t->stage.error, what);
 }
 
 /* False, and a word, if something is wrong. */
@@ -378,7 +331,7 @@ static bool run(struct trial *t)
 	good = recover(t, &state) == 0;
 	if (!good)
 		say(t, state.why);
-	if (good && (t->nth == 0 || ++runs % FSCK_EVERY == 0))
+	if (good && (t->failing.nth == 0 || ++runs % FSCK_EVERY == 0))
 		good = e2fsck(t, has_errors(t->disk));
 	sim_disk_destroy(t->disk);
 	return good;
@@ -402,35 +355,34 @@ static bool run_well(const struct call *c, s64 *expected)
 	return good;
 }
 
-static bool count_to_failure(const struct call *c)
+static bool count_to_failure(const struct call *c, unsigned step)
 {
 	struct trial t = {.call = c};
 
 	if (!run_well(c, &t.expected))
 		return false;
-	for (t.kind = MEMORY; t.kind < KINDS; t.kind++)
-		for (unsigned on = 0; on < 2; on++) {
-			t.for_ever = on;
-			if (c->flags & CALL_HOST && t.kind != MEMORY)
-				continue;
-			for (t.nth = 1, t.hits = 1; t.hits; t.nth++)
-				if (t.nth > NTH_MAX || !run(&t))
-					return false;
-		}
+	for (unsigned k = 0; k < 2 * FAIL_KINDS; k++) {
+		t.failing = (struct failing){.kind = k / 2, .for_ever = k % 2};
+		if (c->flags & CALL_HOST && t.failing.kind != FAIL_MEMORY)
+			continue;
+		for (t.failing.nth = 1, t.hits = 1; t.hits; t.failing.nth += step)
+			if (t.failing.nth > NTH_MAX || !run(&t))
+				return false;
+	}
 	return true;
 }
 
 /* In a process of its own: a run that fails leaves its world broken. */
-bool fault_passes(const struct call *c)
+bool fault_passes(const struct call *c, unsigned step)
 {
 	int status = 0;
 	pid_t pid;
 
 	fflush(stdout);
-	fault_hook = memory_fails;
+	fault_hook = failing_hook;
 	pid = fork();
 	if (pid == 0)
-		exit(count_to_failure(c) ? 0 : 1); /* sanitizers look for leaks at its end */
+		exit(count_to_failure(c, step) ? 0 : 1); /* sanitizers look for leaks at its end */
 	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
 	       WEXITSTATUS(status) == 0;
 }

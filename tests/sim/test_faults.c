@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 #include "base/util.h"
@@ -66,40 +67,42 @@ static void test_every_function(void **state)
 	assert_true(functions > 60);
 }
 
+static unsigned step;
+
 static void test_call(void **state)
 {
-	assert_true(fault_passes(*state));
+	assert_true(fault_passes(*state, step));
 }
 
-/* By hand: test_sim_faults FUNCTION [VARIANT] tries some. */
-static int some(const char *function, const char *variant)
+static bool is_named(const struct call *c, int argc, char **argv)
 {
-	bool good = true;
-
-	for (unsigned t = 0; t < array_len(tables); t++)
-		for (const struct call *c = tables[t]; c->function; c++)
-			if (strcmp(c->function, function) == 0 &&
-				(!variant || strcmp(c->variant, variant) == 0))
-				good &= fault_passes(c);
-	return good ? 0 : 1;
+	return (argc < 4 || strcmp(c->function, argv[3]) == 0) &&
+	       (argc < 5 || strcmp(c->variant, argv[4]) == 0);
 }
 
+/* test_sim_faults [TYPE [STEP [FUNCTION [VARIANT]]]]: some of it, by hand. */
 int main(int argc, char **argv)
 {
 	static struct CMUnitTest tests[200];
 	static char names[array_len(tests)][100];
+	const struct fault_type *type = fault_types;
 	size_t n = 0;
 
-	fault_images_make();
-	if (argc > 1)
-		return some(argv[1], argc > 2 ? argv[2] : NULL);
+	while (argc > 1 && type->name && strcmp(type->name, argv[1]) != 0)
+		type++;
+	assert_non_null(type->name);
+	step = argc > 2 ? (unsigned)atoi(argv[2]) : type->step;
+	fault_images_make(type);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_every_function);
 	for (unsigned t = 0; t < array_len(tables); t++)
-		for (const struct call *c = tables[t]; c->function; c++, n++) {
+		for (const struct call *c = tables[t]; c->function; c++) {
+			if (!is_named(c, argc, argv))
+				continue;
 			snprintf(names[n], sizeof(names[n]), "%s %s", c->function, c->variant);
 			tests[n] = (struct CMUnitTest){.name = names[n],
 				.test_func = test_call,
 				.initial_state = (void *)c};
+			n++;
 		}
 	return _cmocka_run_group_tests("faults", tests, n, NULL, NULL);
 }
