@@ -1,6 +1,8 @@
 /* Orphan records: list and file (OR-1, OR-2), cleanup (OR-5), hostile entries (OR-6). */
 #include "inode/inode_test.h"
 
+#include "base/trace.h"
+
 #define FILES 300
 
 static const char list_options[] = "-b 1024 -O ^orphan_file";
@@ -231,6 +233,31 @@ static void test_OR_6_list(void **state)
 	hostile_list(0x7fffffff, false, 0); /* out of range */
 }
 
+static bool fail_alloc(const char *name)
+{
+	return strcmp(name, "os_alloc") == 0;
+}
+
+/* What can't be looked at is no damage: nothing is cut off. */
+static void test_OR_5_no_memory(void **state)
+{
+	struct orphan_report report = {0};
+	struct inode_test t;
+
+	it_make(&t, 8 << 20, "-b 1024 -O ^orphan_file,^metadata_csum", 3, 0);
+	poke32(&t, 1024 + 0xe8, t.file);
+	poke32(&t, it_raw_offset(&t, t.file) + 0x14, t.file + 1);
+	it_up(&t, 0);
+	fault_hook = fail_alloc;
+	assert_int_equal(orphans_cleanup(&t.f.v, false, &report), -ENOMEM);
+	fault_hook = NULL;
+	assert_int_equal(report.skipped, 0);
+	assert_int_equal(le32_to_cpu(volume_super(&t.f.v)->s_last_orphan), t.file);
+	assert_int_equal(orphans_cleanup(&t.f.v, false, &report), 0);
+	assert_int_equal(report.truncated, 2);
+	it_end(&t);
+}
+
 static void test_OR_6_cycle(void **state)
 {
 	/* The first is met again, but its own record has ended meanwhile. */
@@ -296,6 +323,7 @@ int main(void)
 		cmocka_unit_test(test_OR_1_list),
 		cmocka_unit_test(test_OR_5_cleanup_list),
 		cmocka_unit_test(test_OR_5_cleanup_file),
+		cmocka_unit_test(test_OR_5_no_memory),
 		cmocka_unit_test(test_OR_2_overflow),
 		cmocka_unit_test(test_OR_2_slots),
 		cmocka_unit_test(test_OR_6_list),
