@@ -250,12 +250,14 @@ static void test_RC_1_superblock_in_the_log(void **state)
 	disk_end(&f);
 }
 
+/* A second inode looks just like the journal: only that it is another one stops the mount. */
 static void test_RC_1_another_journal_in_the_log(void **state)
 {
 	struct uext4_fs *fs;
 	struct fixture f;
 
 	disk_make(&f, "-b 1024 -O ^metadata_csum,^64bit", 1024);
+	free(fixture_run(&f, "debugfs -w -R 'copy_inode <8> <9>' %s"));
 	log_super(&f, other_journal);
 	fixture_peek(&f, 0, disk.bytes, BYTES);
 	assert_int_equal(disk_mount(&fs), -EUCLEAN);
