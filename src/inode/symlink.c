@@ -69,6 +69,9 @@ int inode_set_slow_symlink(struct handle *h, struct inode *i, const char *target
 
 	if (len >= i->volume->sb.block_size)
 		return ERR(ENAMETOOLONG);
+	/* First: should it fail, the size tells that there may be a block to free. */
+	inode_set_size(i, len);
+	inode_set_disk_size(i, len);
 	err = map_create(h, &i->map, 0, 1, MAP_CREATE_METADATA, &m);
 	if (!err)
 		err = buf_create(h, i->volume->bcache, m.pblk, &symlink_type, &ctx, &b);
@@ -77,7 +80,5 @@ int inode_set_slow_symlink(struct handle *h, struct inode *i, const char *target
 	memcpy(b->data, target, len);
 	err = buf_dirty(h, b);
 	buf_put(b);
-	inode_set_size(i, len);
-	inode_set_disk_size(i, len);
 	return err ? err : inode_dirty(h, i);
 }
