@@ -159,7 +159,7 @@ struct uext4_stats {
 	uint64_t bytes_read, bytes_written; /* between page cache and device */
 	/* Calls of this API, those of queues and path walks included. */
 	uint64_t lookups, creates, removes, renames, opens, reads, writes, syncs;
-	uint64_t inode_hits, inode_misses;
+	uint64_t name_hits, name_misses, inode_hits, inode_misses;
 	uint64_t journal_waits; /* times that an operation waited for room in the journal */
 	/* Requests to the device, of a few up to 128 in one system call. */
 	uint64_t device_reads, device_writes, device_flushes, device_discards;

@@ -44,6 +44,7 @@ int uext4_stats(struct uext4_fs *fs, struct uext4_stats *out)
 	const struct tally *t = &v->operations;
 
 	rooms(v, out);
+	name_cache_stats(v, &out->name_hits, &out->name_misses);
 	icache_stats(v, &out->inode_hits, &out->inode_misses);
 	out->lookups = tally_sum(t, OP_LOOKUP);
 	out->creates = tally_sum(t, OP_CREATE);

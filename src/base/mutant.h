@@ -45,6 +45,7 @@
 		"inode cache does not look again under its lock before it inserts")                \
 	X(WAKE_LOST, "JB-4", "the commit's end wakes nobody")                                      \
 	X(LOCK_ORDER, "section J", "rename locks its directories in the wrong order")              \
+	X(NAME_KEPT, "DR-18", "the cache of names keeps what a rename or unlink took away")        \
 	X(LINKS_STALE, "DR-16", "unlink does not write the link count")                            \
 	X(CONVERT_BEFORE_IO, "IO-50",                                                              \
 		"blocks of a direct write are marked written before the data is there")            \

@@ -57,8 +57,11 @@ int dir_rename(struct inode *from_dir, struct name from, struct inode *to_dir, s
 /* Hook of DR-19: called before a rename replaces a file, with the file that takes its place. */
 void dir_set_replace_hook(struct volume *v, void (*hook)(struct inode *moved));
 
-int dir_init(struct volume *v); /* per volume: rename lock */
+/* Per volume: rename lock and cache of names, of that many bytes about. */
+int dir_init(struct volume *v, u64 name_bytes);
 void dir_fini(struct volume *v);
+/* How often dir_lookup_inode found a name in memory, and did not. */
+void name_cache_stats(const struct volume *v, u64 *hits, u64 *misses);
 /* Parent number from ".."; -ENOENT for a removed directory. */
 int dir_parent(struct inode *dir, ino_nr *parent);
 

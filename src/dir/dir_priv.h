@@ -17,6 +17,7 @@
 
 struct dir_room {
 	struct os_mutex rename_lock;		   /* rank RENAME: moves between directories */
+	struct name_cache *names;		   /* immutable */
 	void (*replace_hook)(struct inode *moved); /* set before service starts */
 };
 

@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/mutant.h"
 #include "dir/dir_priv.h"
+#include "dir/name_cache.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -147,7 +148,7 @@ static int drop_index(struct handle *h, struct inode *dir)
 	return inode_dirty(h, dir);
 }
 
-int dir_add(struct handle *h, struct inode *dir, struct name name, ino_nr ino, u8 type)
+static int add(struct handle *h, struct inode *dir, struct name name, ino_nr ino, u8 type)
 {
 	int err;
 
@@ -158,6 +159,15 @@ int dir_add(struct handle *h, struct inode *dir, struct name name, ino_nr ino, u
 		return err;
 	err = drop_index(h, dir);
 	return err ? err : add_linear(h, dir, name, ino, type);
+}
+
+int dir_add(struct handle *h, struct inode *dir, struct name name, ino_nr ino, u8 type)
+{
+	int err = add(h, dir, name, ino, type);
+
+	if (!err)
+		name_cache_enter(dir, name, ino);
+	return err;
 }
 
 /* At most: raise the root, split a node per level, split the leaf, each with one new block. */
@@ -292,6 +302,7 @@ static int lookup_locked(
 	if (err)
 		return err;
 	*ino = le32_to_cpu(slot_entry(&s)->inode);
+	name_cache_enter(dir, name, *ino);
 	*type = slot_entry(&s)->file_type;
 	slot_put(&s);
 	return 0;
@@ -316,18 +327,27 @@ int dir_lookup(struct inode *dir, const struct cred *cred, struct name name, ino
 	return err;
 }
 
+/* After an abort only the blocks tell what is there. */
+static int lookup_cached(struct inode *dir, const struct cred *cred, struct name name, ino_nr *ino)
+{
+	u8 type;
+
+	if (journal_aborted(dir->volume->journal) || !name_cache_find(dir, name, ino))
+		return lookup_locked(dir, cred, name, ino, &type);
+	return inode_permission(dir, cred, PERM_EXEC);
+}
+
 /* Under the lock the name can't go, so neither can its inode: the number is not yet another's. */
 int dir_lookup_inode(
 	struct inode *dir, const struct cred *cred, struct name name, struct inode **out)
 {
 	ino_nr ino;
-	u8 type;
 	int err = lookup_check(dir);
 
 	if (err)
 		return err;
 	os_rwsem_lock_shared(&dir->lock);
-	err = lookup_locked(dir, cred, name, &ino, &type);
+	err = lookup_cached(dir, cred, name, &ino);
 	if (!err)
 		err = inode_get(dir->volume, ino, out);
 	os_rwsem_unlock_shared(&dir->lock);

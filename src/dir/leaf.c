@@ -4,6 +4,7 @@
  */
 #include "base/err.h"
 #include "dir/dir_priv.h"
+#include "dir/name_cache.h"
 
 #include <string.h>
 
@@ -130,13 +131,20 @@ void leaf_format(struct inode *dir, struct buf *b)
 	dir_leaf_tail_init(&dir->volume->sb, b->data);
 }
 
+static struct name entry_name(const struct ext4_dirent *e)
+{
+	return (struct name){e->name, e->name_len};
+}
+
 /* DR-3: the entry before it takes over the space; the name's bytes do not stay behind. */
 int dir_remove(struct handle *h, struct inode *dir, const struct dir_slot *s)
 {
 	struct ext4_dirent *e = slot_entry(s), *prev = entry_at(s->b, s->prev);
 	u32 len = entry_len(dir, e);
-	int err = buf_write_access(h, s->b);
+	int err;
 
+	name_cache_drop(dir, entry_name(e));
+	err = buf_write_access(h, s->b);
 	if (err)
 		return err;
 	memset(e->name, 0, e->name_len);
@@ -154,8 +162,10 @@ int dir_remove(struct handle *h, struct inode *dir, const struct dir_slot *s)
 int dir_replace(struct handle *h, struct inode *dir, const struct dir_slot *s, ino_nr ino, u8 type)
 {
 	struct ext4_dirent *e = slot_entry(s);
-	int err = buf_write_access(h, s->b);
+	int err;
 
+	name_cache_drop(dir, entry_name(e));
+	err = buf_write_access(h, s->b);
 	if (err)
 		return err;
 	e->inode = cpu_to_le32(ino);

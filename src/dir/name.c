@@ -3,16 +3,22 @@
 #include "base/hash.h"
 #include "base/mutant.h"
 #include "dir/dir_priv.h"
+#include "dir/name_cache.h"
 #include "os/mem.h"
 
 #include <sys/stat.h>
 
-int dir_init(struct volume *v)
+int dir_init(struct volume *v, u64 name_bytes)
 {
 	struct dir_room *r = os_zalloc(sizeof(*r));
 
 	if (!r)
 		return ERR(ENOMEM);
+	r->names = name_cache_create(name_bytes);
+	if (!r->names) {
+		os_free(r);
+		return ERR(ENOMEM);
+	}
 	os_mutex_init(&r->rename_lock, RANK_RENAME, "rename");
 	v->dirs = r;
 	return 0;
@@ -20,6 +26,7 @@ int dir_init(struct volume *v)
 
 void dir_fini(struct volume *v)
 {
+	name_cache_destroy(v->dirs->names);
 	os_mutex_fini(&v->dirs->rename_lock);
 	os_free(v->dirs);
 	v->dirs = NULL;

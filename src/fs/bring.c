@@ -16,7 +16,7 @@ static u64 cache_bytes(const struct fs *fs)
 
 /*
  * Of the bound a quarter serves metadata, an eighth inodes that nobody holds
- * and as much what is known of their maps, the rest file pages.
+ * and as much what is known of their maps, a 32nd names, the rest file pages.
  */
 #define INODE_BYTES 1280 /* an inode, about; its map and attributes have bounds of their own */
 #define MAP_ENTRY_BYTES 64
@@ -38,7 +38,7 @@ static int pages_up(struct fs *fs)
 	struct volume *v = &fs->volume;
 	struct page_cache_params p = {.dev = v->dev,
 		.block_size = v->sb.block_size,
-		.max_bytes = cache_bytes(fs) / 2,
+		.max_bytes = cache_bytes(fs) / 32 * 15,
 		.log = &v->log};
 
 	return page_cache_create(&p, &v->pages);
@@ -85,7 +85,7 @@ int volume_up(struct fs *fs, bool trust_counts)
 	if (err)
 		goto out_maps;
 	icache_set_io_ops(v, &file_io_ops);
-	err = dir_init(v);
+	err = dir_init(v, cache_bytes(fs) / 32);
 	if (err)
 		goto out_icache;
 	dir_set_replace_hook(v, file_before_replace);

@@ -61,7 +61,8 @@ struct inode {
 	u32 lookups;		       /* atomic; the face's own reference count (FUSE nlookup) */
 	struct list orphan_node;       /* lock: orphans */
 	u32 orphan_slot;	       /* lock: orphans */
-	u32 dir_hint;		 /* directories: block with room for the next entry; relaxed */
+	u64 name_key; /* directories: of its names in the dir room's cache, or 0; atomic */
+	u32 dir_hint; /* directories: block with room for the next entry; relaxed */
 	struct inode *hash_next; /* lock: cache shard */
 	struct list lru;	 /* lock: cache shard */
 	void *acl_cache;	 /* lock: xattr_lock; private to acl.c */

@@ -52,6 +52,7 @@ static void test_operations_are_counted(void **state)
 	assert_int_equal(after.renames - before.renames, 1);
 	assert_int_equal(after.removes - before.removes, 1);
 	assert_true(after.lookups > before.lookups);
+	assert_true(after.name_hits > before.name_hits);
 	assert_true(after.inode_hits > before.inode_hits);
 	assert_true(after.commits > before.commits);
 	assert_true(after.blocks_logged > before.blocks_logged);
