@@ -83,15 +83,25 @@ struct uext4_inode *dt_mkdir(struct uext4_inode *dir, const char *name)
 	return i;
 }
 
+/* The cache of names and the blocks must say the same; the blocks last, as they enter the name. */
 int dt_lookup(struct uext4_inode *dir, const char *name, u64 *ino)
 {
+	const struct cred any = {0};
 	struct uext4_inode *i;
+	ino_nr in_blocks = 0;
+	u8 type;
 	int err = uext4_lookup(dir, NULL, name, &i);
+	int blocks_err = dir_lookup((struct inode *)dir, &any,
+		(struct name){name, (u32)strlen(name)}, &in_blocks, &type);
 
-	if (err)
+	if (err) {
+		assert_true(blocks_err == err || (blocks_err == 0 && err != -ENOENT));
 		return err;
+	}
+	assert_int_equal(blocks_err, 0);
+	assert_int_equal(uext4_inode_number(i), in_blocks);
 	if (ino)
-		*ino = uext4_inode_number(i);
+		*ino = in_blocks;
 	uext4_inode_put(i);
 	return 0;
 }
