@@ -148,9 +148,11 @@ static void test_names_go_with_their_directory(void **state)
 
 	start(&t, &a, &b);
 	ino = file(a, "x");
+	file(a, "y");
 	uext4_inode_put(a);
 	icache_shrink(t.v, 0);
 	a = dt_get(&t, "a");
+	assert_false(from_memory(&t, a, "y"));
 	assert_false(from_memory(&t, a, "x"));
 	assert_true(from_memory(&t, a, "x"));
 	expect(a, "x", ino);
