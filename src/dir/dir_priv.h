@@ -158,7 +158,9 @@ ino_nr inline_parent(struct inode *dir);
 
 /* --- name.c: what the operations share --- */
 bool name_is_dots(struct name n);
-u32 name_spread(struct name n); /* our own hash of it, not of the format */
+/* Our own hashes of it, not of the format. */
+u64 name_hash(u64 seed, struct name n);
+u32 name_spread(struct name n);
 /* Write permission, live directory, not read-only; under dir->lock. */
 int dir_change_check(struct inode *dir, const struct cred *cred);
 /* May the entry of victim be removed from dir? Directory or not as want_dir says. */

@@ -46,22 +46,47 @@ bool entry_is(const struct ext4_dirent *e, const char *name)
 	return e->name_len == len && memcmp(e->name, name, len) == 0;
 }
 
-/* Names of one directory differ in their ends more often than in their beginnings. */
-static bool name_equal(const struct ext4_dirent *e, struct name name)
+/*
+ * What is looked for, and its last eight bytes as they lie in memory: names of one directory differ
+ * in their ends more often than in their beginnings.
+ */
+struct sought {
+	struct name name;
+	u64 tail, mask; /* the mask hides what stands before a shorter name */
+};
+
+static struct sought seek(struct name name)
 {
-	return e->name_len == name.len && e->name[name.len - 1] == name.s[name.len - 1] &&
-	       memcmp(e->name, name.s, name.len) == 0;
+	struct sought n = {.name = name};
+	u32 len = min_of(name.len, (u32)sizeof(n.tail)), before = sizeof(n.tail) - len;
+
+	memcpy((u8 *)&n.tail + before, name.s + name.len - len, len);
+	memset((u8 *)&n.mask + before, 0xff, len);
+	return n;
+}
+
+/* The eight bytes that end with the name lie in the entry: its head is as long. */
+static bool entry_has_name(const struct ext4_dirent *e, const struct sought *n)
+{
+	u64 tail;
+
+	_Static_assert(EXT4_DIRENT_HEAD >= sizeof(tail), "");
+	if (e->name_len != n->name.len)
+		return false;
+	memcpy(&tail, (const u8 *)e + EXT4_DIRENT_HEAD + n->name.len - sizeof(tail), sizeof(tail));
+	return ((tail ^ n->tail) & n->mask) == 0 && memcmp(e->name, n->name.s, n->name.len) == 0;
 }
 
 int leaf_find(struct inode *dir, struct buf *b, struct name name, struct dir_slot *out)
 {
 	u32 end = leaf_end(dir), bs = dir_block_size(dir), prev = 0, len;
+	const struct sought n = seek(name);
 
 	for (u32 at = 0; name.len && at < end; at += len) {
 		const struct ext4_dirent *e = entry_at(b, at);
 
 		len = dirent_rec_len(e, bs);
-		if (name_equal(e, name) && le32_to_cpu(e->inode)) {
+		if (entry_has_name(e, &n) && le32_to_cpu(e->inode)) {
 			*out = (struct dir_slot){.b = b, .offset = at, .prev = prev};
 			return 0;
 		}
@@ -75,6 +100,14 @@ static u32 entry_used(const struct ext4_dirent *e)
 	return le32_to_cpu(e->inode) ? dirent_need(e->name_len) : 0;
 }
 
+/* Most entries are too short whatever their name is. */
+static bool has_room(const struct ext4_dirent *e, u32 len, u32 need)
+{
+	if (!le32_to_cpu(e->inode))
+		return len >= need;
+	return len >= need + EXT4_DIRENT_MIN && len - dirent_need(e->name_len) >= need;
+}
+
 /* Offset of the first entry with room behind its own name; end when there is none. */
 static u32 find_room(struct inode *dir, struct buf *b, u32 need)
 {
@@ -82,7 +115,7 @@ static u32 find_room(struct inode *dir, struct buf *b, u32 need)
 
 	for (; at < end; at += len) {
 		len = dirent_rec_len(entry_at(b, at), bs);
-		if (len - entry_used(entry_at(b, at)) >= need)
+		if (has_room(entry_at(b, at), len, need))
 			break;
 	}
 	return at;

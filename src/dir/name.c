@@ -6,6 +6,7 @@
 #include "dir/name_cache.h"
 #include "os/mem.h"
 
+#include <string.h>
 #include <sys/stat.h>
 
 int dir_init(struct volume *v, u64 name_bytes)
@@ -37,13 +38,22 @@ void dir_set_replace_hook(struct volume *v, void (*hook)(struct inode *moved))
 	v->dirs->replace_hook = hook;
 }
 
+u64 name_hash(u64 seed, struct name n)
+{
+	u64 word = 0, h = seed;
+
+	for (; n.len > sizeof(word); n.s += sizeof(word), n.len -= sizeof(word)) {
+		memcpy(&word, n.s, sizeof(word));
+		h = hash_u64(h ^ word);
+	}
+	word = 0;
+	memcpy(&word, n.s, n.len);
+	return hash_u64(h ^ word);
+}
+
 u32 name_spread(struct name n)
 {
-	u64 h = n.len;
-
-	for (u32 k = 0; k < n.len; k++)
-		h = hash_u64(h ^ (u8)n.s[k]);
-	return (u32)h;
+	return (u32)name_hash(n.len, n);
 }
 
 /* A removed directory takes no new names. */

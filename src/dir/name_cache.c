@@ -4,7 +4,6 @@
  * not kept.
  */
 #include "dir/name_cache.h"
-#include "base/hash.h"
 #include "base/mutant.h"
 #include "dir/dir_priv.h"
 #include "os/mem.h"
@@ -64,19 +63,6 @@ void name_cache_destroy(struct name_cache *c)
 		os_mutex_fini(&c->shard[k].lock);
 	os_free(c->set);
 	os_free(c);
-}
-
-static u64 name_hash(u64 key, struct name name)
-{
-	u64 word = 0, h = key;
-
-	for (; name.len > 8; name.s += 8, name.len -= 8) {
-		memcpy(&word, name.s, 8);
-		h = hash_u64(h ^ word);
-	}
-	word = 0;
-	memcpy(&word, name.s, name.len);
-	return hash_u64(h ^ word);
 }
 
 static bool is_kept(struct name name)

@@ -56,15 +56,21 @@ static u64 per_unit(s64 sum, u64 units)
 static void walk_init(struct walk *w, struct space *sp, const struct inode_alloc_request *req,
 	group_visit_fn *visit, void *arg)
 {
-	u64 loaded = (u64)atomic_load_relaxed(&sp->gdt_loaded) * sp->descs_per_block;
-
-	loaded = min_of(max_of(loaded, 1ull), (u64)sp->group_count);
 	*w = (struct walk){.sp = sp, .req = req, .visit = visit, .arg = arg};
 	w->units = unit_count(sp);
 	w->parent_group = space_inode_group(sp->v, req->parent);
 	if (w->parent_group >= sp->group_count)
 		w->parent_group = 0;
 	w->parent_unit = w->parent_group >> sp->flex_log;
+}
+
+/* Only who looks beyond the parent's unit needs it. */
+static void average_init(struct walk *w)
+{
+	struct space *sp = w->sp;
+	u64 loaded = (u64)atomic_load_relaxed(&sp->gdt_loaded) * sp->descs_per_block;
+
+	loaded = min_of(max_of(loaded, 1ull), (u64)sp->group_count);
 	w->average.free_inodes = per_unit(counter_sum(&sp->free_inodes), w->units);
 	w->average.free_blocks = per_unit(counter_sum(&sp->free_blocks), w->units);
 	w->average.dirs = per_unit(counter_sum(&sp->dirs), max_of(loaded >> sp->flex_log, 1ull));
@@ -171,8 +177,10 @@ static int walk_near(struct walk *w, bool relaxed)
 
 static int walk_directory(struct walk *w)
 {
-	int r = w->req->dir && w->req->parent_top ? walk_top(w) : 0;
+	int r;
 
+	average_init(w);
+	r = w->req->dir && w->req->parent_top ? walk_top(w) : 0;
 	if (!r)
 		r = walk_near(w, false);
 	return r ? r : walk_near(w, true);
