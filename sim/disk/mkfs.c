@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #define FIXED "-U 7a7f1de0-0000-4000-8000-000000000002"
-#define EXTENDED "nodiscard,hash_seed=7a7f1de0-0000-4000-8000-000000000001"
 
 void sim_mkfs_hash_seed(u32 seed[4])
 {
@@ -29,8 +28,8 @@ int sim_mkfs(struct sim_pages *out, u64 bytes, const char *mke2fs_options)
 	err = sim_pages_store(&poison, path);
 	sim_pages_fini(&poison);
 	snprintf(command, sizeof(command),
-		"E2FSPROGS_FAKE_TIME=1700000000 mke2fs -q -F -t ext4 " FIXED " -E " EXTENDED
-		" %s %s",
+		"E2FSPROGS_FAKE_TIME=1700000000 mke2fs -q -F -t ext4 " FIXED
+		" -E " SIM_MKFS_EXTENDED " %s %s",
 		mke2fs_options, path);
 	if (!err && system(command) != 0) {
 		fprintf(stderr, "%s failed\n", command);
