@@ -79,9 +79,9 @@ static bool is_gone(const struct change *g)
 {
 	s64 r = has_failed(g) ? g->op->result : 0;
 
-	if (g->kind != CHANGE_WRITE || g->op->flags & OP_DIRECT)
-		return r && r != -EIO && r != -EROFS && r != -ENOMEM && r != -ENOSPC;
-	return r && !(g->op->flags & OP_DSYNC && (r == -EIO || r == -EROFS));
+	if (g->kind == CHANGE_WRITE && !(g->op->flags & (OP_DIRECT | OP_DSYNC)))
+		return r;
+	return r && r != -EIO && r != -EROFS && r != -ENOMEM && r != -ENOSPC;
 }
 
 static u32 promised_before(const struct content *c, u64 cut)
