@@ -21,20 +21,12 @@ u32 extent_room_credits(const struct filemap *fm)
 static int node_create(struct handle *h, struct filemap *fm, pblk_t near, u32 depth,
 	u32 create_flags, struct buf **out)
 {
-	struct volume *v = fm->volume;
 	struct buf_ctx ctx = {.csum_seed = fm->csum_seed, .owner = fm->owner, .arg = depth};
-	pblk_t pblk;
-	int err = goal_alloc_tree(h, fm, near, create_flags, &pblk);
+	int err = goal_create_tree(h, fm, near, create_flags, &extent_buf_type, &ctx, out);
 
-	if (err)
-		return err;
-	err = buf_create(h, v->bcache, pblk, &extent_buf_type, &ctx, out);
-	if (err) {
-		goal_undo_tree(h, fm, pblk);
-		return err;
-	}
-	extent_node_init((*out)->data, v->sb.block_size, depth);
-	return 0;
+	if (!err)
+		extent_node_init((*out)->data, fm->volume->sb.block_size, depth);
+	return err;
 }
 
 /* The root's entries move to a new block, which becomes its only child. */

@@ -90,7 +90,7 @@ int goal_alloc_data(
 	return err;
 }
 
-int goal_alloc_tree(
+static int alloc_tree(
 	struct handle *h, struct filemap *fm, pblk_t near, u32 create_flags, pblk_t *out)
 {
 	struct alloc_request req = {
@@ -116,10 +116,29 @@ int goal_alloc_tree(
 	return 0;
 }
 
-void goal_undo_tree(struct handle *h, struct filemap *fm, pblk_t pblk)
+int goal_create_tree(struct handle *h, struct filemap *fm, pblk_t near, u32 create_flags,
+	const struct buf_type *type, const struct buf_ctx *ctx, struct buf **out)
 {
+	pblk_t pblk;
+	int err = alloc_tree(h, fm, near, create_flags, &pblk);
+
+	if (err)
+		return err;
+	err = buf_create(h, fm->volume->bcache, pblk, type, ctx, out);
+	if (err) {
+		filemap_add_blocks(fm, -1);
+		(void)map_free(h, fm, pblk, 1, 0); /* never logged: nothing to revoke */
+	}
+	return err;
+}
+
+void goal_undo_tree(struct handle *h, struct filemap *fm, struct buf *b)
+{
+	pblk_t pblk = b->pblk;
+
+	buf_put(b);
 	filemap_add_blocks(fm, -1);
-	(void)map_free(h, fm, pblk, 1, 0); /* never logged: nothing to revoke */
+	(void)map_free(h, fm, pblk, 1, SPACE_METADATA);
 }
 
 /*

@@ -1,9 +1,9 @@
 /* Indirect maps: allocation of a run of data blocks and of the tables above it. */
 #include "map/indirect.h"
 
-/* Tables allocated for one creation, from the top; not yet linked. */
+/* Empty tables made for one creation, from the top; not yet linked. */
 struct chain {
-	pblk_t pblk[INDIRECT_LEVELS];
+	struct buf *table[INDIRECT_LEVELS];
 	u32 count;
 };
 
@@ -62,57 +62,49 @@ static pblk_t goal_find(const struct filemap *fm, const struct indirect_path *pa
 	return goal_near(fm, lblk, left.pblk ? &left : NULL, NULL);
 }
 
-static void chain_undo(struct handle *h, struct filemap *fm, const struct chain *c)
+static void chain_undo(struct handle *h, struct filemap *fm, struct chain *c)
 {
-	u32 i;
-
-	for (i = 0; i < c->count; i++)
-		goal_undo_tree(h, fm, c->pblk[i]);
+	while (c->count > 0)
+		goal_undo_tree(h, fm, c->table[--c->count]);
 }
 
-static int chain_alloc(
+static void chain_put(struct chain *c)
+{
+	while (c->count > 0)
+		buf_put(c->table[--c->count]);
+}
+
+static int chain_create(
 	struct handle *h, struct filemap *fm, const struct goal *g, u32 count, struct chain *c)
 {
+	struct buf_ctx ctx = {.csum_seed = fm->csum_seed, .owner = fm->owner};
 	pblk_t near = g->pblk;
 	int err;
 
 	for (c->count = 0; c->count < count; c->count++) {
-		err = goal_alloc_tree(h, fm, near, g->create_flags, &c->pblk[c->count]);
+		err = goal_create_tree(h, fm, near, g->create_flags, &indirect_buf_type, &ctx,
+			&c->table[c->count]);
 		if (err) {
 			chain_undo(h, fm, c);
 			return err;
 		}
-		near = c->pblk[c->count] + 1;
+		near = c->table[c->count]->pblk + 1;
 	}
 	return 0;
 }
 
-static void put_run(struct le32 *table, u32 slot, const struct alloc_result *got)
+/* Points the table of a level to the next new one, or the last table to the data. */
+static void link_table(struct le32 *table, u32 level, const struct indirect_path *path,
+	const struct chain *c, const struct alloc_result *got)
 {
-	u32 i;
+	u32 below = level + 1 - path->reached, i;
+	struct le32 *slot = &table[path->slot[level]];
 
-	for (i = 0; i < got->len; i++)
-		table[slot + i] = cpu_to_le32((u32)(got->pblk + i));
-}
-
-/* Fills new table i of the chain: with the data run if it is the last, else with the next table. */
-static int chain_write_one(struct handle *h, struct filemap *fm, const struct indirect_path *path,
-	const struct chain *c, u32 i, const struct alloc_result *got)
-{
-	struct buf_ctx ctx = {.csum_seed = fm->csum_seed, .owner = fm->owner};
-	u32 level = path->reached + i;
-	struct buf *b;
-	int err = buf_create(h, fm->volume->bcache, c->pblk[i], &indirect_buf_type, &ctx, &b);
-
-	if (err)
-		return err;
-	if (level == path->levels - 1)
-		put_run((struct le32 *)b->data, path->slot[level], got);
+	if (below < c->count)
+		*slot = cpu_to_le32((u32)c->table[below]->pblk);
 	else
-		((struct le32 *)b->data)[path->slot[level]] = cpu_to_le32((u32)c->pblk[i + 1]);
-	err = buf_dirty(h, b);
-	buf_put(b);
-	return err;
+		for (i = 0; i < got->len; i++)
+			slot[i] = cpu_to_le32((u32)(got->pblk + i));
 }
 
 /* New tables first, then the pointer that makes all of it visible. Errors leak (IO-13). */
@@ -123,14 +115,12 @@ static int publish(struct handle *h, struct filemap *fm, struct indirect_path *p
 	int err;
 
 	for (i = 0; i < c->count; i++) {
-		err = chain_write_one(h, fm, path, c, i, got);
+		link_table((struct le32 *)c->table[i]->data, path->reached + i, path, c, got);
+		err = buf_dirty(h, c->table[i]);
 		if (err)
 			return err;
 	}
-	if (c->count == 0)
-		put_run(path->step[top].table, path->slot[top], got);
-	else
-		path->step[top].table[path->slot[top]] = cpu_to_le32((u32)c->pblk[0]);
+	link_table(path->step[top].table, top, path, c, got);
 	return indirect_commit(h, fm, path, top);
 }
 
@@ -139,7 +129,7 @@ int indirect_create(struct handle *h, struct filemap *fm, const struct goal *g, 
 	struct indirect_path path;
 	struct goal data = *g;
 	struct alloc_result got;
-	struct chain c;
+	struct chain c = {.count = 0};
 	int err = indirect_walk(fm, g->lblk, &path);
 
 	if (err)
@@ -150,11 +140,11 @@ int indirect_create(struct handle *h, struct filemap *fm, const struct goal *g, 
 	data.pblk = goal_find(fm, &path, g->lblk);
 	data.len = room(fm, &path, g->len);
 	/* Tables first: they lie before their data, and data never has to be given back. */
-	err = chain_alloc(h, fm, &data, path.levels - path.reached, &c);
+	err = chain_create(h, fm, &data, path.levels - path.reached, &c);
 	if (err)
 		goto out_release;
 	if (c.count > 0)
-		data.pblk = c.pblk[c.count - 1] + 1;
+		data.pblk = c.table[c.count - 1]->pblk + 1;
 	err = goal_alloc_data(h, fm, &data, &got);
 	if (err) {
 		chain_undo(h, fm, &c);
@@ -167,6 +157,7 @@ int indirect_create(struct handle *h, struct filemap *fm, const struct goal *g, 
 	*out = (struct mapping){
 		.lblk = g->lblk, .len = got.len, .pblk = got.pblk, .state = MAP_WRITTEN};
 out_release:
+	chain_put(&c);
 	indirect_release(&path);
 	return err;
 }

@@ -91,14 +91,14 @@ pblk_t goal_near(const struct filemap *fm, lblk_t lblk, const struct mapping *le
 	const struct mapping *right);
 int goal_alloc_data(
 	struct handle *h, struct filemap *fm, const struct goal *g, struct alloc_result *out);
-/* One tree or indirect block. */
-int goal_alloc_tree(
-	struct handle *h, struct filemap *fm, pblk_t near, u32 create_flags, pblk_t *out);
+/* A new tree or indirect block, in the handle's transaction; counted as the file's. */
+int goal_create_tree(struct handle *h, struct filemap *fm, pblk_t near, u32 create_flags,
+	const struct buf_type *type, const struct buf_ctx *ctx, struct buf **out);
 /* Undoes goal_alloc_data after a failed insertion (IO-13). */
 void goal_undo_data(
 	struct handle *h, struct filemap *fm, const struct goal *g, const struct alloc_result *got);
-/* Undoes goal_alloc_tree for a block that was never linked. */
-void goal_undo_tree(struct handle *h, struct filemap *fm, pblk_t pblk);
+/* Undoes goal_create_tree for a block that was never linked; consumes the reference. */
+void goal_undo_tree(struct handle *h, struct filemap *fm, struct buf *b);
 /*
  * IO-13: for lack of space or memory nothing was linked yet, so the blocks can go back. After other
  * errors (device, corruption, abort) nobody knows, and they leak.
