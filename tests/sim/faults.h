@@ -17,7 +17,6 @@
 
 #include "dev/dev.h"
 #include "sim/disk/disk.h"
-#include "sim/disk/failing.h"
 #include "sim/os/sim.h"
 
 #define K 1024u
@@ -84,7 +83,6 @@ struct fault_type {
 	u64 bytes;
 	const char *options; /* of mke2fs */
 	unsigned step;
-	enum fail_kind first; /* without what is known to fail: docs/BUGS.md */
 };
 extern const struct fault_type fault_types[]; /* ends with one without a name */
 
@@ -92,7 +90,7 @@ extern const struct fault_type fault_types[]; /* ends with one without a name */
 extern struct sim_pages fault_clean, fault_unclean;
 void fault_images_make(const struct fault_type *type); /* ends the process if it can't */
 /* True when all of it went well; else the reason is printed. */
-bool fault_passes(const struct call *c, unsigned step, enum fail_kind first);
+bool fault_passes(const struct call *c, unsigned step);
 /* What all mounts are made with. */
 struct uext4_options fault_options(struct stage *s);
 

@@ -8,15 +8,13 @@
 #include "sim/disk/mkfs.h"
 
 const struct fault_type fault_types[] = {
-	{"1k", 2112 * K, "-b 1024 -I 256 -N 64 -J size=1 -O metadata_csum,orphan_file,ea_inode", 1,
-		FAIL_MEMORY},
-	{"4k", 8448 * K, "-b 4096 -N 64 -J size=4", 11, FAIL_MEMORY},
+	{"1k", 2112 * K, "-b 1024 -I 256 -N 64 -J size=1 -O metadata_csum,orphan_file,ea_inode", 1},
+	{"4k", 8448 * K, "-b 4096 -N 64 -J size=4", 11},
 	{"ext3", 2112 * K,
 		"-b 1024 -I 256 -N 64 -J size=1 -O "
 		"^extents,^metadata_csum,^uninit_bg,^64bit,^flex_bg",
-		11, FAIL_READ},
-	{"small", 2112 * K, "-b 1024 -I 128 -N 64 -J size=1 -O orphan_file,ea_inode", 11,
-		FAIL_MEMORY},
+		11},
+	{"small", 2112 * K, "-b 1024 -I 128 -N 64 -J size=1 -O orphan_file,ea_inode", 11},
 	{0},
 };
 struct sim_pages fault_clean, fault_unclean;

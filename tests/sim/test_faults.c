@@ -68,11 +68,10 @@ static void test_every_function(void **state)
 }
 
 static unsigned step;
-static enum fail_kind first;
 
 static void test_call(void **state)
 {
-	assert_true(fault_passes(*state, step, first));
+	assert_true(fault_passes(*state, step));
 }
 
 static bool is_named(const struct call *c, int argc, char **argv)
@@ -93,7 +92,6 @@ int main(int argc, char **argv)
 		type++;
 	assert_non_null(type->name);
 	step = argc > 2 ? (unsigned)atoi(argv[2]) : type->step;
-	first = argc > 2 ? FAIL_MEMORY : type->first;
 	fault_images_make(type);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_every_function);
 	for (unsigned t = 0; t < array_len(tables); t++)
