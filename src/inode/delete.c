@@ -166,7 +166,20 @@ static void keep_promise(struct inode *i)
 		(void)iofile_write_mapped(&i->io, 0, UINT64_MAX);
 }
 
-/* On failure the record stays on disk: the next mount finishes the work. */
+/* The record stays on disk, and the next mount finishes the work; without a journal there is none.
+ */
+static void delete_failed(struct inode *i, int err)
+{
+	struct volume *v = i->volume;
+
+	if (journal_exists(v->journal))
+		log_msg(&v->log, LOG_WARNING,
+			"inode %u: deleting it failed (%d); the next mount or e2fsck finishes it",
+			i->ino, err);
+	else
+		volume_error(v, err, i->ino, 0, "deleting it failed (%d); run e2fsck", err);
+}
+
 void inode_delete(struct inode *i)
 {
 	struct volume *v = i->volume;
@@ -187,7 +200,5 @@ void inode_delete(struct inode *i)
 		err = handle_end(&h, err);
 	}
 	if (err)
-		log_msg(&v->log, LOG_WARNING,
-			"inode %u: deleting it failed (%d); the next mount or e2fsck finishes it",
-			i->ino, err);
+		delete_failed(i, err);
 }

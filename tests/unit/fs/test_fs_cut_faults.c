@@ -94,11 +94,42 @@ static void test_AL_19_indirect(void **state)
 	cuts("-b 1024 -O ^extents,^64bit");
 }
 
+/* Without a journal no record tells of a file that could not be deleted: e2fsck must be asked for.
+ */
+static void test_OR_7_no_journal(void **state)
+{
+	struct test x;
+	u64 n = 1;
+	bool told;
+
+	victim = os_thread_self();
+	point = "os_alloc";
+	setup(&x, "-b 1024 -O ^has_journal");
+	x.t.expect_errors = true;
+	do {
+		spread(&x);
+		assert_int_equal(uext4_unlink(x.t.root, NULL, "file"), 0);
+		hit = false;
+		countdown = n++;
+		uext4_file_close(x.file);
+		countdown = 0;
+		told = le16_to_cpu(volume_super(x.t.v)->s_state) & EXT4_STATE_ERROR;
+		assert_int_equal(uext4_openat(x.t.fs, x.t.root, "file", O_RDWR | O_CREAT, 0644,
+					 NULL, &x.file),
+			0);
+	} while (hit && !told);
+	assert_true(told);
+	uext4_file_close(x.file);
+	dt_down(&x.t);
+	fixture_remove(&x.t.f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_AL_19_extents),
 		cmocka_unit_test(test_AL_19_indirect),
+		cmocka_unit_test(test_OR_7_no_journal),
 	};
 
 	fault_hook = fail_nth;
