@@ -78,9 +78,10 @@ static bool has_failed(const struct change *g)
 static bool is_gone(const struct change *g)
 {
 	s64 r = has_failed(g) ? g->op->result : 0;
+	bool synced = g->op && g->op->flags & OP_DSYNC;
 
-	if (g->kind == CHANGE_WRITE && !(g->op->flags & (OP_DIRECT | OP_DSYNC)))
-		return r;
+	if (g->kind == CHANGE_WRITE && !(g->op->flags & OP_DIRECT))
+		return r && !(synced && (r == -EIO || r == -EROFS || r == -ENOMEM));
 	return r && r != -EIO && r != -EROFS && r != -ENOMEM && r != -ENOSPC;
 }
 

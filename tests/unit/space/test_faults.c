@@ -8,23 +8,8 @@
 #include <cmocka.h>
 
 #include "base/err.h"
-#include "base/trace.h"
+#include "fail_nth.h"
 #include "model.h"
-#include "os/thread.h"
-
-static u32 victim; /* thread */
-static u64 countdown;
-static bool hit;
-
-static bool fail_nth(const char *name)
-{
-	if (os_thread_self() != victim || (strcmp(name, "os_alloc") && strcmp(name, "buf_read")))
-		return false;
-	if (countdown == 0 || --countdown)
-		return false;
-	hit = true;
-	return true;
-}
 
 struct owned {
 	struct alloc_result run[3];

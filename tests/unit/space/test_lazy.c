@@ -9,25 +9,10 @@
 #include <cmocka.h>
 
 #include "base/err.h"
-#include "base/trace.h"
+#include "fail_nth.h"
 #include "model.h"
-#include "os/thread.h"
 
 enum { GROUP_BLOCKS = 256, FAR_GROUP = 3000 };
-
-static u32 victim; /* thread */
-static u64 countdown;
-static bool hit;
-
-static bool fail_nth(const char *name)
-{
-	if (os_thread_self() != victim || (strcmp(name, "os_alloc") && strcmp(name, "buf_read")))
-		return false;
-	if (countdown == 0 || --countdown)
-		return false;
-	hit = true;
-	return true;
-}
 
 /* More groups than are loaded at mount. */
 static void make(struct fixture *f, const char *options)
