@@ -6,20 +6,25 @@
 
 const char *const fail_kind_names[FAIL_KINDS] = {"memory", "read", "write", "flush", "discard"};
 
+/* The fault point of each kind; requests of other devices than files pass a dev_fault. */
+static const char *const points[FAIL_KINDS] = {
+	"os_alloc", "file_read", "file_write", "file_flush", "file_discard"};
+
 static struct {
-	bool armed, for_ever;
+	const char *name; /* NULL: nothing fails */
+	bool for_ever;
 	u64 left, hits;
-} memory;
+} point;
 
 bool failing_hook(const char *name)
 {
-	if (!memory.armed || strcmp(name, "os_alloc") != 0)
+	if (!point.name || strcmp(name, point.name) != 0)
 		return false;
-	if (memory.left && --memory.left)
+	if (point.left && --point.left)
 		return false;
-	if (!memory.for_ever && memory.hits)
+	if (!point.for_ever && point.hits)
 		return false;
-	memory.hits++;
+	point.hits++;
 	return true;
 }
 
@@ -34,16 +39,16 @@ int failing_arm(const struct failing *f, struct dev *fault)
 		.count = f->for_ever ? 0 : 1,
 		.error = EIO};
 
-	memory.for_ever = f->for_ever;
-	memory.left = f->nth;
-	memory.hits = 0;
-	memory.armed = f->kind == FAIL_MEMORY;
+	point.for_ever = f->for_ever;
+	point.left = f->nth;
+	point.hits = 0;
+	point.name = points[f->kind];
 	return f->kind == FAIL_MEMORY ? 0 : dev_fault_add(fault, &rule);
 }
 
 u64 failing_disarm(const struct failing *f, struct dev *fault)
 {
-	memory.armed = false;
+	point.name = NULL;
 	dev_fault_clear(fault); /* first: background threads go on */
-	return f->kind == FAIL_MEMORY ? memory.hits : dev_fault_hits(fault);
+	return point.hits + dev_fault_hits(fault);
 }

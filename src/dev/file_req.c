@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/trace.h"
 #include "base/util.h"
 #include "dev/file_priv.h"
 #include "os/assert.h"
@@ -127,6 +128,23 @@ static void step_next(struct file_slot *slot, struct file_dev *f)
 		step_transfer(slot, f);
 }
 
+/* Tests let a request of an opened path fail, as dev_fault does on any device. */
+static bool fault_fails(enum dev_op op)
+{
+	switch (op) {
+	case DEV_READ:
+		return FAULT("file_read");
+	case DEV_WRITE:
+	case DEV_WRITE_ZEROES:
+		return FAULT("file_write");
+	case DEV_FLUSH:
+		return FAULT("file_flush");
+	case DEV_DISCARD:
+		return FAULT("file_discard");
+	}
+	return false;
+}
+
 bool slot_start(struct file_slot *slot, struct file_dev *f, struct dev_req *req)
 {
 	slot->req = req;
@@ -135,6 +153,8 @@ bool slot_start(struct file_slot *slot, struct file_dev *f, struct dev_req *req)
 	slot->stage = req->flags & DEV_PREFLUSH ? STAGE_PREFLUSH : STAGE_TRANSFER;
 	slot->plain_zeroes =
 		req->len < ZERO_RANGE_MIN_BYTES || atomic_load_relaxed(&f->no_zero_range);
+	if (fault_fails(req->op))
+		return slot_finish(slot, ERR(EIO));
 	if (req->op == DEV_FLUSH && f->dev.info.read_only)
 		return slot_finish(slot, 0);
 	if (needs_bounce(f, req)) {

@@ -47,7 +47,7 @@ enum call_flags {
 	CALL_READS = 64, /* changes nothing */
 	CALL_UNCLEAN = 128, /* on the image as it was before an unmount */
 	CALL_QUEUED = 256,  /* a part of it may be done before: requests are under way */
-	CALL_HOST = 512,    /* the device is a file of the host: only memory fails */
+	CALL_HOST = 512,    /* the device is a file of the host */
 	CALL_SILENT = 1024, /* it can't say what failed in it */
 };
 

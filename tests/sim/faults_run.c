@@ -363,8 +363,6 @@ static bool count_to_failure(const struct call *c, unsigned step)
 		return false;
 	for (unsigned k = 0; k < 2 * FAIL_KINDS; k++) {
 		t.failing = (struct failing){.kind = k / 2, .for_ever = k % 2};
-		if (c->flags & CALL_HOST && t.failing.kind != FAIL_MEMORY)
-			continue;
 		for (t.failing.nth = 1, t.hits = 1; t.hits; t.failing.nth += step)
 			if (t.failing.nth > NTH_MAX || !run(&t))
 				return false;

@@ -53,6 +53,7 @@ static s64 run_open_path(struct stage *s, const struct call *c)
 {
 	struct uext4_options o = fault_options(s);
 
+	o.read_only = c->mode;
 	o.no_direct_io = true;
 	return uext4_open(s->host, &o, &s->fs);
 }
@@ -165,6 +166,8 @@ static s64 run_check_path(struct stage *s, const struct call *c)
 const struct call faults_volume[] = {
 	CALL("uext4_open", "", run_open_path, CALL_OPENS | CALL_HOST),
 	CALL("uext4_open", "after a crash", run_open_path, CALL_OPENS | CALL_HOST | CALL_UNCLEAN),
+	CALL("uext4_open", "after a crash, read-only", run_open_path,
+		CALL_OPENS | CALL_HOST | CALL_UNCLEAN, .mode = true),
 	CALL("uext4_open_device", "", run_open_device, CALL_OPENS),
 	CALL("uext4_open_device", "after a crash", run_open_device, CALL_OPENS | CALL_UNCLEAN),
 	CALL("uext4_open_device", "after a crash, read-only", run_open_device,
@@ -185,6 +188,7 @@ const struct call faults_volume[] = {
 	CALL("uext4_info", "", run_info, CALL_READS),
 	CALL("uext4_stats", "", run_stats, CALL_READS),
 	CALL("uext4_check", "", run_check_path, CALL_OPENS | CALL_HOST),
+	CALL("uext4_check", "after a crash", run_check_path, CALL_OPENS | CALL_HOST | CALL_UNCLEAN),
 	CALL("uext4_check_device", "", run_check_device, CALL_OPENS),
 	CALL("uext4_check_device", "after a crash", run_check_device, CALL_OPENS | CALL_UNCLEAN),
 	{0},
