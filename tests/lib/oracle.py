@@ -84,7 +84,7 @@ BAD_LINE = re.compile(r"\? no|WARNING|differences|wrong|yes", re.I)
 
 # An offer to optimise a sound tree, not damage: Linux leaves such trees behind too (seen after
 # rounds that only the kernel wrote).
-OFFER = re.compile(r"extent tree \(at level \d+\) could be (shorter|narrower)\.  Optimize\? no")
+OFFER = re.compile(r"Inode (\d+) extent tree \(at level \d+\) could be (?:shorter|narrower)\.  Optimize\? no")
 
 
 # A tree that could be shorter is no fault; e2fsck would rewrite it, and blocks would differ.
@@ -101,6 +101,11 @@ def fsck_problems(image):
                                      for line in r.stdout.splitlines()):
         return ""
     return f"exit {r.returncode}\n{r.stdout}"
+
+
+def fsck_offers(image):
+    """The inodes, as text, of which e2fsck would make the extent tree lower."""
+    return set(OFFER.findall(run("e2fsck", "-fn", image, check=False).stdout))
 
 
 def check_problems(image):
