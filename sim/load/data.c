@@ -10,26 +10,6 @@
 
 enum { IO_MAX = 256 << 10 };
 
-void changing_begin(struct player *p, const struct ref *file, bool shifts)
-{
-	struct os_rwsem *changes = &p->world->changes[file->node];
-
-	if (shifts)
-		os_rwsem_lock(changes);
-	else
-		os_rwsem_lock_shared(changes);
-}
-
-void changing_end(struct player *p, const struct ref *file, bool shifted)
-{
-	struct os_rwsem *changes = &p->world->changes[file->node];
-
-	if (shifted)
-		os_rwsem_unlock(changes);
-	else
-		os_rwsem_unlock_shared(changes);
-}
-
 u8 *io_memory(u64 len)
 {
 	u8 *data = aligned_alloc(4096, round_up_to(len, 4096));
@@ -66,7 +46,6 @@ s64 call_write(struct player *p, const struct ref *file, u64 offset, u64 len, u3
 	io_align(flags, &offset, &len);
 	place = offset;
 	data = io_memory(len);
-	changing_begin(p, file, false);
 	if (append) {
 		content_sizes(&o->content[file->node], &(struct content_view){.begin = o->time + 1},
 			&place, &greatest);
@@ -82,7 +61,6 @@ s64 call_write(struct player *p, const struct ref *file, u64 offset, u64 len, u3
 	n = uext4_pwritev2(
 		f, &(struct iovec){data, len}, 1, offset, flags & OP_NOWAIT ? UEXT4_RWF_NOWAIT : 0);
 	call_end(p, op, n);
-	changing_end(p, file, false);
 	uext4_file_close(f);
 	free(data);
 	return n;
@@ -94,11 +72,9 @@ int call_truncate(struct player *p, const struct ref *file, u64 size)
 	struct op *op;
 	int err;
 
-	changing_begin(p, file, false);
 	op = call_begin(p, (struct op){.kind = OP_TRUNCATE, .node = file->node, .len = size});
 	oracle_change(p->world->oracle, op, false, 0);
 	err = call_end(p, op, uext4_setattr(file->inode, NULL, &attr));
-	changing_end(p, file, false);
 	return err;
 }
 
@@ -111,7 +87,8 @@ int call_fallocate(struct player *p, const struct ref *file, u32 mode, u64 offse
 
 	if (err)
 		return err;
-	changing_begin(p, file, shifts);
+	if (shifts)
+		os_mutex_lock(&p->world->shifting[file->node]);
 	op = call_begin(p, (struct op){.kind = OP_FALLOCATE,
 				   .node = file->node,
 				   .offset = offset,
@@ -119,7 +96,8 @@ int call_fallocate(struct player *p, const struct ref *file, u32 mode, u64 offse
 				   .flags = mode});
 	oracle_change(p->world->oracle, op, false, 0);
 	err = call_end(p, op, uext4_fallocate(f, (int)mode, offset, len));
-	changing_end(p, file, shifts);
+	if (shifts)
+		os_mutex_unlock(&p->world->shifting[file->node]);
 	uext4_file_close(f);
 	return err;
 }
@@ -163,7 +141,6 @@ s64 call_copy(struct player *p, const struct ref *from, u64 from_offset, const s
 	n = uext4_file_open(to->inode, NULL, O_RDWR, &out);
 	if (n)
 		goto out_in;
-	changing_begin(p, to, false);
 	op = call_begin(p, (struct op){.kind = OP_COPY,
 				   .node = to->node,
 				   .offset = to_offset,
@@ -173,7 +150,6 @@ s64 call_copy(struct player *p, const struct ref *from, u64 from_offset, const s
 	oracle_change(p->world->oracle, op, false, 0);
 	n = uext4_copy_file_range(in, from_offset, out, to_offset, len);
 	call_end(p, op, n);
-	changing_end(p, to, false);
 	uext4_file_close(out);
 out_in:
 	uext4_file_close(in);

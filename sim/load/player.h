@@ -51,10 +51,6 @@ struct op *call_begin(struct player *p, struct op call);
 int call_end(struct player *p, struct op *op, s64 result);
 u8 *io_memory(u64 len);
 void io_align(u32 flags, u64 *offset, u64 *len); /* multiples of a sector, as O_DIRECT asks */
-/* Around a change of a file: one that shifts bytes has no other beside it, for the oracle's sake.
- */
-void changing_begin(struct player *p, const struct ref *file, bool shifts);
-void changing_end(struct player *p, const struct ref *file, bool shifted);
 bool player_root(struct player *p, struct ref *out);
 
 #endif

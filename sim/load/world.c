@@ -58,8 +58,8 @@ void world_create(struct world *w, const struct base *b, u32 (*choose)(u32))
 	struct sim_disk_params params = {.record = true, .choose = choose};
 
 	*w = (struct world){.base = b};
-	for (unsigned k = 0; k < array_len(w->changes); k++)
-		os_rwsem_init(&w->changes[k], RANK_NONE, "changes");
+	for (unsigned k = 0; k < array_len(w->shifting); k++)
+		os_mutex_init(&w->shifting[k], RANK_NONE, "shifting");
 	w->disk = sim_disk_create(&b->image, &params);
 	if (!b->oracle)
 		return;

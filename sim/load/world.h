@@ -31,8 +31,9 @@ struct world {
 	struct sim_disk *disk;
 	struct uext4_fs *fs;
 	struct oracle *oracle;
-	struct os_rwsem changes[TREE_NODES]; /* by file: exclusive for one that shifts bytes */
-	struct dev *fault;		     /* the mount's device, when faults are to come */
+	struct os_mutex shifting[TREE_NODES]; /* by file: the order of shifts is known, for the
+						 oracle's sake */
+	struct dev *fault;		      /* the mount's device, when faults are to come */
 	bool with_faults;
 	bool has_errors; /* recorded in the superblock: e2fsck has to come first */
 	char error[512]; /* the first error message of the file system */

@@ -1,6 +1,7 @@
 /*
  * Which bytes are legal: at a place, the changes behind the last shift, from the last that must be
  * there on; if there is none, what was before that shift at the place from where the byte came.
+ * What ran beside a shift was before or behind it.
  */
 #include "sim/model/content_priv.h"
 
@@ -10,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OPTIONS_MAX = 1024 };
+enum { OPTIONS_MAX = 1024, BESIDE_MAX = 4 };
 
 /* What may be at a place, and so many bytes further by the same changes. */
 struct choices {
@@ -30,11 +31,19 @@ struct trail {
 	u64 at;
 };
 
-/* Where to look: the first `count` changes of a file. */
+/* What ran beside one shift, and the assumption of what was behind it. */
+struct sides {
+	const struct change *beside[BESIDE_MAX];
+	unsigned count;
+	u32 behind; /* a bit for each; the others were ahead */
+};
+
+/* Where to look: before the shift with this number, or after all changes of a file. */
 struct place {
 	const struct content *c;
 	const struct content_view *v;
-	unsigned count;
+	const struct sides *sides; /* NULL: nothing is assumed */
+	unsigned before;
 	u64 at, by; /* by: less the place asked for, modulo 2^64 */
 	const struct trail *trail;
 };
@@ -101,7 +110,7 @@ static void copy_add(struct choices *x, const struct place *p, const struct chan
 			return;
 	choices_add(x, &(struct place){.c = g->source,
 			       .v = &live,
-			       .count = g->source->change_count,
+			       .before = g->source->change_count,
 			       .at = at,
 			       .by = p->by + (at - p->at),
 			       .trail = &trail});
@@ -118,14 +127,14 @@ static void change_add(struct choices *x, const struct place *p, const struct ch
 		x->zero = true;
 }
 
-static void before_add(struct choices *x, const struct place *p, unsigned count, u64 at)
+static void before_add(struct choices *x, const struct place *p, unsigned shift, u64 at)
 {
-	struct place before = *p;
+	struct place place = *p;
 
-	before.count = count;
-	before.by += at - p->at;
-	before.at = at;
-	choices_add(x, &before);
+	place.before = shift;
+	place.by += at - p->at;
+	place.at = at;
+	choices_add(x, &place);
 }
 
 /* Up to the seam: first the range is emptied, from its end down, then the hole moves up. */
@@ -174,43 +183,94 @@ static void shift_add(struct choices *x, const struct place *p, unsigned shift)
 	x->zero |= p->at >= g->offset;
 }
 
+static bool overlap(const struct change *a, const struct change *b)
+{
+	return change_begin(a) < change_end(b) && change_begin(b) < change_end(a);
+}
+
+/* Whether g is on that side of a shift; of what ran beside it: as assumed, or else unknown. */
+static bool is_on_side(const struct place *p, const struct change *g, const struct change *shift,
+	bool behind, bool unknown)
+{
+	if (!shift)
+		return true;
+	if (!overlap(g, shift))
+		return behind == (change_begin(g) > change_end(shift));
+	for (unsigned k = 0; p->sides && k < p->sides->count; k++)
+		if (p->sides->beside[k] == g)
+			return behind == (p->sides->behind >> k & 1);
+	return unknown;
+}
+
+/* Between two shifts, either of which may be NULL: for certain, or also perhaps. */
+static bool is_between(const struct place *p, const struct change *g, const struct change *lower,
+	const struct change *upper, bool perhaps)
+{
+	return is_on_side(p, g, lower, true, perhaps) && is_on_side(p, g, upper, false, perhaps);
+}
+
 static void choices_add(struct choices *x, const struct place *p)
 {
-	const struct change *changes = p->c->changes;
-	unsigned first = p->count;
+	const struct change *changes = p->c->changes, *lower, *upper;
+	unsigned first = p->before;
 	u32 last = 0; /* begin of the last change that must be there */
 
 	while (first > 0 && (!change_shifts(&changes[first - 1]) ||
 				    shift_state(&changes[first - 1], p->v) == SHIFT_ABSENT))
 		first--;
-	for (unsigned k = first; k < p->count; k++) {
+	lower = first ? &changes[first - 1] : NULL;
+	upper = p->before < p->c->change_count ? &changes[p->before] : NULL;
+	for (unsigned k = 0; k < p->c->change_count; k++) {
 		const struct change *g = &changes[k];
 
-		if (change_shifts(g))
+		if (change_shifts(g) || !is_between(p, g, lower, upper, true))
 			continue;
 		edges_of(x, p->at, g);
-		if (!g->floating && covers(g, p->at) && change_there(g, p->v))
+		if (!g->floating && covers(g, p->at) && change_there(g, p->v) &&
+			is_between(p, g, lower, upper, false))
 			last = max_of(last, change_begin(g));
 	}
-	for (unsigned k = p->count; k-- > first;)
-		if (!change_shifts(&changes[k]) && covers(&changes[k], p->at) &&
-			change_possible(&changes[k], p->v) && change_end(&changes[k]) >= last)
+	for (unsigned k = p->c->change_count; k-- > 0;)
+		if (!change_shifts(&changes[k]) && is_between(p, &changes[k], lower, upper, true) &&
+			covers(&changes[k], p->at) && change_possible(&changes[k], p->v) &&
+			change_end(&changes[k]) >= last)
 			change_add(x, p, &changes[k]);
 	if (last)
 		return;
-	if (first)
+	if (lower)
 		shift_add(x, p, first - 1);
 	else
 		x->zero = true;
 }
 
-static void choices_make(
-	struct choices *x, const struct content *c, const struct content_view *v, u64 at)
+static struct sides sides_find(const struct content *c)
+{
+	const struct change *end = c->changes + c->change_count;
+	struct sides s = {0};
+
+	for (const struct change *g = c->changes; g < end && s.count < BESIDE_MAX; g++) {
+		unsigned shifts = 0;
+
+		for (const struct change *shift = c->changes; shift < end; shift++)
+			shifts += change_shifts(shift) && overlap(g, shift);
+		if (!change_shifts(g) && shifts == 1)
+			s.beside[s.count++] = g;
+	}
+	return s;
+}
+
+static void choices_make(struct choices *x, const struct content *c, const struct content_view *v,
+	struct sides *sides, u64 at)
 {
 	x->zero = false;
 	x->room = UINT64_MAX;
 	x->count = 0;
-	choices_add(x, &(struct place){.c = c, .v = v, .count = c->change_count, .at = at});
+	for (sides->behind = 0; sides->behind < 1u << sides->count; sides->behind++)
+		choices_add(x, &(struct place){.c = c,
+				       .v = v,
+				       .sides = sides,
+				       .before = c->change_count,
+				       .at = at});
 }
 
 static u8 option_byte(const struct option *o, u64 at)
@@ -232,13 +292,14 @@ bool content_legal(const struct content *c, const struct content_view *view, u64
 	const u8 *data, u64 len, u64 *bad)
 {
 	struct content_view v = content_view_full(c, view);
+	struct sides sides = sides_find(c);
 	struct choices x;
 	u64 end = offset + len;
 
 	for (u64 at = offset; at < end;) {
 		u64 stop;
 
-		choices_make(&x, c, &v, at);
+		choices_make(&x, c, &v, &sides, at);
 		stop = at + min_of(x.room, end - at);
 		for (; at < stop; at++)
 			if (!byte_legal(&x, at, data[at - offset])) {
@@ -253,10 +314,11 @@ void content_explain(
 	const struct content *c, const struct content_view *view, u64 at, char *out, size_t size)
 {
 	struct content_view v = content_view_full(c, view);
+	struct sides sides = sides_find(c);
 	struct choices x;
 	size_t n;
 
-	choices_make(&x, c, &v, at);
+	choices_make(&x, c, &v, &sides, at);
 	n = (size_t)snprintf(out, size, "legal:%s", x.zero ? " 00" : "");
 	for (unsigned k = 0; k < x.count && n + 60 < size; k++) {
 		const struct change *g = x.option[k].write;

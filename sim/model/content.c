@@ -71,15 +71,17 @@ static bool has_failed(const struct change *g)
 }
 
 /*
- * What failed is not there, except: a write of which only the sync failed, or that went past the
- * cache; a truncation, whose blocks are freed after its size is set; fallocate, which goes from
- * block to block; and a copy, which goes from piece to piece.
+ * What failed is not there, except: what nobody was told the end of; a write of which only the sync
+ * failed, or that went past the cache; a truncation, whose blocks are freed after its size is set;
+ * fallocate, which goes from block to block; and a copy, which goes from piece to piece.
  */
 static bool is_gone(const struct change *g)
 {
 	s64 r = has_failed(g) ? g->op->result : 0;
 	bool synced = g->op && g->op->flags & OP_DSYNC;
 
+	if (r == RESULT_UNTOLD)
+		return false;
 	if (g->kind == CHANGE_WRITE && !(g->op->flags & OP_DIRECT))
 		return r && !(synced && (r == -EIO || r == -EROFS || r == -ENOMEM));
 	return r && r != -EIO && r != -EROFS && r != -ENOMEM && r != -ENOSPC;
@@ -153,10 +155,14 @@ enum shift_state shift_state(const struct change *g, const struct content_view *
 	return change_possible(g, v) ? SHIFT_ANY : SHIFT_ABSENT;
 }
 
+struct sizes {
+	u64 least, greatest;
+	u64 floating; /* of appends */
+};
+
 /* A collapse changes the size at last, an insertion at first. What succeeded was inside the file.
  */
-static void size_shifted(
-	const struct change *g, const struct content_view *v, u64 *least, u64 *greatest)
+static void size_shifted(const struct change *g, const struct content_view *v, struct sizes *s)
 {
 	u64 len = g->end - g->offset;
 	enum shift_state state = shift_state(g, v);
@@ -164,31 +170,44 @@ static void size_shifted(
 		    (state == SHIFT_PARTLY && (g->kind == CHANGE_INSERT || v->seam == UINT64_MAX));
 
 	if (g->kind == CHANGE_INSERT) {
-		*least += done ? len : 0;
-		*greatest += done || state == SHIFT_ANY ? len : 0;
+		s->least += done ? len : 0;
+		s->greatest += done || state == SHIFT_ANY ? len : 0;
 	} else if (done || state == SHIFT_ANY) {
-		u64 left = max_of(*least, g->end + 1) - len;
+		u64 left = max_of(s->least, g->end + 1) - len;
 
-		*least = done ? left : min_of(*least, left);
-		*greatest -= done ? min_of(*greatest, len) : 0;
+		s->least = done ? left : min_of(s->least, left);
+		s->greatest -= done ? min_of(s->greatest, len) : 0;
 	}
 }
 
-static void size_after(const struct change *g, bool there, u64 *least, u64 *greatest, u64 *floating)
+static void size_after(const struct change *g, const struct content_view *v, struct sizes *s)
 {
-	bool sure = there && !g->overlaps;
+	bool there = change_there(g, v), sure = there && !g->overlaps;
 
-	if (g->keeps_size)
+	if (!change_possible(g, v) || (g->kind == CHANGE_SEEN && !there) || g->keeps_size)
 		return;
 	if (g->kind == CHANGE_TRUNCATE || g->kind == CHANGE_SEEN) {
-		*least = sure || g->end < *least ? g->end : *least;
-		*greatest = sure || g->end > *greatest ? g->end : *greatest;
-		*floating = sure ? 0 : *floating;
+		s->least = sure ? g->end : min_of(s->least, g->end);
+		s->greatest = sure ? g->end : max_of(s->greatest, g->end);
+		s->floating = sure ? 0 : s->floating;
 	} else if (g->floating) {
-		*floating += g->end - g->offset;
+		s->floating += g->end - g->offset;
 	} else {
-		*least = sure && g->end > *least ? g->end : *least;
-		*greatest = g->end > *greatest ? g->end : *greatest;
+		s->least = sure ? max_of(s->least, g->end) : s->least;
+		s->greatest = max_of(s->greatest, g->end);
+	}
+}
+
+/* What ran beside a shift, and was counted on its other side. */
+static void sizes_beside(const struct content *c, const struct content_view *v,
+	const struct change *shift, bool later, struct sizes *s)
+{
+	for (const struct change *g = c->changes; g < c->changes + c->change_count; g++) {
+		bool beside = later ? g > shift && change_begin(g) < change_end(shift)
+				    : g < shift && change_end(g) > change_begin(shift);
+
+		if (beside && !change_shifts(g) && !g->floating)
+			size_after(g, v, s);
 	}
 }
 
@@ -196,19 +215,19 @@ void content_sizes(
 	const struct content *c, const struct content_view *view, u64 *least, u64 *greatest)
 {
 	struct content_view v = content_view_full(c, view);
-	u64 floating = 0;
+	struct sizes s = {0};
 
-	*least = *greatest = 0;
-	for (unsigned k = 0; k < c->change_count; k++) {
-		const struct change *g = &c->changes[k];
-		bool there = change_there(g, &v);
-
-		if (change_shifts(g))
-			size_shifted(g, &v, least, greatest);
-		else if (change_possible(g, &v) && (g->kind != CHANGE_SEEN || there))
-			size_after(g, there, least, greatest, &floating);
+	for (const struct change *g = c->changes; g < c->changes + c->change_count; g++) {
+		if (!change_shifts(g)) {
+			size_after(g, &v, &s);
+			continue;
+		}
+		sizes_beside(c, &v, g, true, &s);
+		size_shifted(g, &v, &s);
+		sizes_beside(c, &v, g, false, &s);
 	}
-	*greatest += floating;
+	*least = s.least;
+	*greatest = s.greatest + s.floating;
 }
 
 void content_pin(struct content *c, struct op *op)

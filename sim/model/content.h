@@ -7,10 +7,11 @@
  * change that covers it must be there (laws 1 and 2). "Must be there" is: live,
  * it ended before the read began; after a crash, a sync promised it.
  *
- * A shift (collapse, insert) runs alone among the changes of its file: what was
- * before it is asked for at the place from where the byte came. It is durable
- * when it returns; a cut meanwhile may leave it done up to a seam (IO-108). A
- * byte of a copy is one that a read of its source could have given meanwhile.
+ * A shift (collapse, insert) runs beside no other of its file: what was before it
+ * is asked for at the place from where the byte came; of what ran beside it nobody
+ * knows whether it was before or behind. It is durable when it returns; a cut meanwhile may leave
+ * it done up to a seam (IO-108). A byte of a copy is one that a read of its source could have given
+ * meanwhile.
  */
 #ifndef MODEL_CONTENT_H
 #define MODEL_CONTENT_H

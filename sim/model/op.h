@@ -12,6 +12,7 @@
 
 #include "base/types.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 
 enum op_kind {
@@ -39,6 +40,9 @@ enum op_kind {
 
 enum { NODE_ROOT = 0, NODE_NONE = 0xffff, TOUCHED_MAX = 4, THREADS_MAX = 16 };
 enum { OP_APPEND = 1, OP_DSYNC = 2, OP_DIRECT = 4, OP_NOWAIT = 8 };
+
+/* The result of a request whose queue was destroyed: it may have been done, or not. */
+#define RESULT_UNTOLD (-EINPROGRESS)
 
 struct op {
 	enum op_kind kind;

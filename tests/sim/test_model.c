@@ -305,6 +305,39 @@ static void test_IO_108_insert(void **state)
 	oracle_destroy(o);
 }
 
+/* IO-106: what runs beside a shift is ahead of it or behind it, and not lost between. */
+static void test_IO_106_beside_a_shift(void **state)
+{
+	struct oracle *o = fresh();
+	u16 node = create(o, "a");
+	struct content_view v = {0};
+	struct op *op;
+	u8 old[4096], ahead[3072], behind[3072], lost[3072];
+	u64 least, greatest;
+
+	content_fill(7, 0, false, old, 4096);
+	write_some(o, node, 0, 4096, 7);
+	op = shift_begin(o, node, FALLOC_FL_COLLAPSE_RANGE, 1024, 1024);
+	write_some(o, node, 2000, 2000, 8);
+	end(o, op, 0);
+	v.begin = o->time + 1;
+	memcpy(lost, old, 1024);
+	memcpy(lost + 1024, old + 2048, 2048);
+	memcpy(behind, lost, 3072);
+	content_fill(8, 2000, false, behind + 2000, 1072);
+	memcpy(ahead, lost, 3072);
+	content_fill(8, 2048, false, ahead + 1024, 1952);
+	assert_true(legal(o, &v, node, ahead, 3072));
+	assert_true(legal(o, &v, node, behind, 3072));
+	assert_false(legal(o, &v, node, lost, 3072));
+	content_fill(8, 2000, false, old + 2000, 2000); /* and the shift is there */
+	assert_false(legal(o, &v, node, old, 3072));
+	content_sizes(&o->content[node], &v, &least, &greatest);
+	assert_int_equal(least, 3072);
+	assert_int_equal(greatest, 4000); /* of the write behind it */
+	oracle_destroy(o);
+}
+
 /* A copy has what its source had while it ran, at whatever place that is now. */
 static void test_copy(void **state)
 {
@@ -350,6 +383,7 @@ int main(void)
 		cmocka_unit_test(test_truncation),
 		cmocka_unit_test(test_IO_108_collapse),
 		cmocka_unit_test(test_IO_108_insert),
+		cmocka_unit_test(test_IO_106_beside_a_shift),
 		cmocka_unit_test(test_copy),
 	};
 
