@@ -6,6 +6,8 @@
 
 #include <sys/stat.h>
 
+#include "dir/name_cache.h"
+
 static struct uext4_stats stats(struct dir_test *t)
 {
 	struct uext4_stats st;
@@ -159,6 +161,16 @@ static void test_names_go_with_their_directory(void **state)
 	end(&t, a, b);
 }
 
+/* A name that nobody dropped, against the rule: it must not outlive its directory. */
+static void leave_behind(struct uext4_inode *dir, const char *name, u64 ino)
+{
+	struct inode *i = to_inode(dir);
+
+	os_rwsem_lock(&i->lock);
+	name_cache_enter(i, (struct name){name, (u32)strlen(name)}, (ino_nr)ino);
+	os_rwsem_unlock(&i->lock);
+}
+
 /* A new directory under the number of a removed one has none of its names. */
 static void test_numbers_used_again(void **state)
 {
@@ -172,14 +184,41 @@ static void test_numbers_used_again(void **state)
 	x = file(d, "x");
 	expect(d, "x", x);
 	assert_int_equal(uext4_unlink(d, NULL, "x"), 0);
+	leave_behind(d, "x", x);
 	uext4_inode_put(d);
 	assert_int_equal(uext4_rmdir(a, NULL, "d"), 0);
 	assert_int_equal(uext4_sync(t.fs), 0);
 	d = dt_mkdir(a, "d");
 	assert_int_equal(uext4_inode_number(d), first);
+	file(d, "y"); /* from here on it has a key */
 	expect(d, "x", 0);
 	uext4_inode_put(d);
 	end(&t, a, b);
+}
+
+/* One name in more directories than a small table has sets. */
+static void test_one_name_in_many_directories(void **state)
+{
+	struct uext4_inode *d[400];
+	struct dir_test t;
+	char name[16];
+	u64 ino[400];
+
+	dt_make(&t, 16 << 20, "-b 1024");
+	t.cache_bytes = 1 << 20;
+	dt_up(&t);
+	for (u32 k = 0; k < 400; k++) {
+		snprintf(name, sizeof(name), "%u", k);
+		d[k] = dt_mkdir(t.root, name);
+		ino[k] = file(d[k], "x");
+		for (u32 n = k < 8 ? 0 : k - 8; n <= k; n++)
+			expect(d[n], "x", ino[n]);
+	}
+	for (u32 k = 0; k < 400; k++) {
+		expect(d[k], "x", ino[k]);
+		uext4_inode_put(d[k]);
+	}
+	dt_end(&t);
 }
 
 /* Of a table of a few hundred names, and of names of every length. */
@@ -260,6 +299,7 @@ int main(void)
 		cmocka_unit_test(test_DR_18_parents),
 		cmocka_unit_test(test_names_go_with_their_directory),
 		cmocka_unit_test(test_numbers_used_again),
+		cmocka_unit_test(test_one_name_in_many_directories),
 		cmocka_unit_test(test_more_names_than_room),
 		cmocka_unit_test(test_permission_to_search),
 		cmocka_unit_test(test_JB_38_not_asked_after_an_abort),

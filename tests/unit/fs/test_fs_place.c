@@ -37,24 +37,47 @@ static void put_piece(struct uext4_file *f, u64 pos)
 	assert_int_equal(uext4_pwrite(f, data, PIECE, pos), PIECE);
 }
 
+static void put_pieces(struct uext4_file *f, u64 from, u64 to)
+{
+	for (u64 pos = from; pos < to; pos += PIECE)
+		put_piece(f, pos);
+}
+
+static void remove_file(struct dir_test *t, const char *name)
+{
+	assert_int_equal(uext4_unlink(t->root, NULL, name), 0);
+	assert_int_equal(uext4_sync(t->fs), 0);
+}
+
 /*
  * AL-13: rounds of writeback, by the flusher and by a throttled writer, continue where the one
- * before ended. What is parted once is so by the metadata of a group.
+ * before ended, whatever has become free before that, and whoever has forgotten the file meanwhile.
  */
 static void test_AL_13_sequential(void **state)
 {
-	static const int flags[] = {0, O_DIRECT, O_DSYNC};
+	static const int flags[] = {0, O_DIRECT, O_DSYNC, 0};
 	struct dir_test t;
 
 	dt_make(&t, 256 << 20, "-b 4096 -J size=4");
 	t.cache_bytes = 16 << 20;
 	dt_up(&t);
 	for (unsigned k = 0; k < sizeof(flags) / sizeof(flags[0]); k++) {
-		struct uext4_file *f = open_file(&t, k ? k > 1 ? "c" : "b" : "a", flags[k]);
+		struct uext4_file *before = open_file(&t, "before", O_DIRECT), *f;
 
-		for (u64 pos = 0; pos < BYTES; pos += PIECE)
-			put_piece(f, pos);
-		assert_in_range(close_file(f), 1, 2);
+		put_pieces(before, 0, BYTES);
+		(void)close_file(before);
+		f = open_file(&t, "file", flags[k]);
+		put_pieces(f, 0, BYTES / 2);
+		assert_int_equal(uext4_fsync(f), 0);
+		remove_file(&t, "before");
+		if (k == 3) {
+			uext4_file_close(f);
+			(void)icache_shrink(t.v, 0);
+			f = open_file(&t, "file", flags[k]);
+		}
+		put_pieces(f, BYTES / 2, BYTES);
+		assert_int_equal(close_file(f), 1);
+		remove_file(&t, "file");
 	}
 	dt_end(&t);
 }

@@ -174,6 +174,25 @@ static void test_AL_22_bad_inode_bitmap(void **unused)
 	end(&f);
 }
 
+/* A bit where the table was never used: the raw inode there must not be believed. */
+static void test_AL_10_in_use_but_never_written(void **unused)
+{
+	struct fixture f;
+	pblk_t bitmap;
+
+	fixture_make(&f, 64 << 20, "-b 1024 -O ^has_journal,^metadata_csum,uninit_bg");
+	bitmap = bitmap_place(&f, 0, "Inode bitmap at ");
+	flip(&f, bitmap, 10); /* for lost+found, so that the free ones are as many as before */
+	flip(&f, bitmap, 100);
+	fixture_mount(&f, FIXTURE_QUIET);
+	assert_int_equal(space_inode_in_use(&f.v, 10), 1);
+	assert_int_equal(space_inode_in_use(&f.v, 100), 0);
+	assert_int_equal(f.errors, 0);
+	assert_int_equal(space_inode_in_use(&f.v, 101), -EUCLEAN);
+	assert_int_equal(f.errors, 1);
+	end(&f);
+}
+
 /* HD-10: a bitmap that gives away a directory block, say, while it is being changed. */
 static void given_twice(u32 flags)
 {
@@ -311,6 +330,7 @@ int main(void)
 		cmocka_unit_test(test_AL_21_double_free),
 		cmocka_unit_test(test_AL_22_bad_block_bitmap),
 		cmocka_unit_test(test_AL_22_bad_inode_bitmap),
+		cmocka_unit_test(test_AL_10_in_use_but_never_written),
 		cmocka_unit_test(test_HD_10_metadata_given_twice),
 		cmocka_unit_test(test_HD_2_hostile_descriptors),
 		cmocka_unit_test(test_HD_2_descriptor_checksum),
