@@ -1,7 +1,7 @@
 /* Races of buffered I/O: sizes, the end of file, promises of space, pages and holes. */
 #include "race.h"
 
-/* --- IO-79: behind the end of file are zeros, however it grows, after a cut as well --- */
+/* --- IO-79, IO-80: zeros behind the end, however it grows, after a cut as well; none before --- */
 
 static void io_79(struct race_run *r)
 {

@@ -46,7 +46,7 @@ static int look_29(struct race_run *r, struct uext4_fs *fs, struct explore_state
 	return f.others && f.data[f.at] != 'd' ? race_wrong(s, "a stale byte") : 0;
 }
 
-/* --- IO-41: two writes into one unwritten block; each one's padding is the other's data --- */
+/* --- IO-41, IO-80: two writes into one unwritten block; one's padding is the other's data --- */
 
 static void io_41(struct race_run *r)
 {
@@ -204,7 +204,11 @@ static void io_50(struct race_run *r)
 	uext4_file_close(direct);
 }
 
-/* --- IO-48: a dirty page of the range must not come after what was written directly --- */
+/*
+ * --- IO-48: a dirty page of the range must not come after what was written directly ---
+ * IO-72: the writer has its pages written while it holds the inode lock, which writeback leaves
+ * alone.
+ */
 
 static void io_48(struct race_run *r)
 {

@@ -142,7 +142,7 @@ static void io_51(struct race_run *r)
 	uext4_file_close(f);
 }
 
-/* --- IO-58, IO-51, IO-106: blocks don't go, nor move, while a transfer is in flight --- */
+/* --- IO-58, IO-51, IO-96, IO-106: blocks don't go, nor move, while a transfer is in flight --- */
 
 static void change(struct job *j)
 {

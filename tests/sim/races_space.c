@@ -40,7 +40,7 @@ static int look_14(struct race_run *r, struct uext4_fs *fs, struct explore_state
 	return 0;
 }
 
-/* --- IO-33, IO-64, IO-65: the copy ends in the middle --- */
+/* --- IO-30, IO-33, IO-64, IO-65: the copy ends in the middle; sizes count what was copied --- */
 
 static void io_64(struct race_run *r)
 {

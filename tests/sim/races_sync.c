@@ -140,7 +140,7 @@ static void io_94_free(struct race_run *r)
 	uext4_file_close(f);
 }
 
-/* --- IO-88: an overwrite changes no metadata, and is durable all the same --- */
+/* --- IO-88, IO-95: an overwrite changes no metadata; all ranges of it are durable --- */
 
 static void io_88(struct race_run *r)
 {

@@ -1,5 +1,5 @@
-/* JB-43: without a journal nothing is promised but this: what fsync covers is there after a power
- * cut and e2fsck. Everything around it is in motion meanwhile. */
+/* JB-43, IO-92: without a journal nothing is promised but this: what fsync covers is there after a
+ * power cut and e2fsck. Everything around it is in motion meanwhile. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>

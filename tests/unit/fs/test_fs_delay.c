@@ -63,6 +63,7 @@ static void test_IO_25_disk_size_follows_data(void **state)
 	disk_end(&d);
 }
 
+/* IO-17: what the device refused is not converted, split or not. */
 static void failed_first_write(const char *mke2fs_options, bool nodelalloc)
 {
 	struct disk_test d = {.options.nodelalloc = nodelalloc};

@@ -163,6 +163,8 @@ static void expect_lock(struct uext4_file *file, bool exclusive, u64 pos, u64 le
 		fail_msg("at %llu: %u upgrades", (unsigned long long)pos, upgrades);
 }
 
+/* IO-40: shared for an overwrite: one mapping has the range, inside the size; an unwritten one
+ * counts if the write is aligned. */
 static void test_IO_39_locks(void **state)
 {
 	struct uext4_setattr suid = {.valid = UEXT4_SET_MODE, .mode = 04755};

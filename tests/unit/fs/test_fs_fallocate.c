@@ -238,6 +238,7 @@ static int fiemap(
 	return uext4_fiemap(uext4_file_inode(x->file), start, len, flags, e, n);
 }
 
+/* IO-125: with SYNC delayed blocks get their place first. */
 static void test_IO_124_fiemap(void **state)
 {
 	struct uext4_fiemap_extent e[8];

@@ -76,7 +76,7 @@ static void test_OR_1_list(void **state)
 	fixture_remove(&t.f);
 }
 
-/* Links 0: deleted; else truncated to the size. Twice is the same as once. */
+/* IO-34. Links 0: deleted; else truncated to the size. Twice is the same as once. */
 static void cleanup(const char *options)
 {
 	struct orphan_report report = {0};

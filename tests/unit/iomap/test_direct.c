@@ -44,7 +44,7 @@ static void test_IO_49_padding(void **state)
 	room_down(r);
 }
 
-/* IO-49: nothing is zeroed around an overwrite of a written block inside the file. */
+/* IO-49, IO-80: nothing is zeroed around an overwrite of a written block inside the file. */
 static void test_IO_49_overwrite(void **state)
 {
 	struct room *r = room_up();

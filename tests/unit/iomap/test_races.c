@@ -43,7 +43,8 @@ static void write_back_now(struct fake *f)
 	assert_int_equal(iofile_write_range(&f->io, 0, UINT64_MAX, true), 0);
 }
 
-/* The bytes of an append are in the cache before the size says so: writeback may not cut them. */
+/* IO-72: the bytes of an append are in the cache before the size says so: writeback may not cut
+ * them. */
 static void test_IO_73_append_meets_writeback(void **state)
 {
 	u8 data[3 * BS], got[3 * BS];

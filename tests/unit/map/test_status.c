@@ -196,6 +196,7 @@ static void test_bound(void **state)
 }
 
 /* For callers that must not block: what the cache does not know is EAGAIN, not read. */
+/* IO-4: who asks for what the cache knows is not made to read the tree. */
 static void test_cached_only(void **state)
 {
 	struct tmap t;
