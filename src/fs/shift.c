@@ -14,11 +14,17 @@
 /* Both sizes, in a handle that moving extents may have used up. */
 static int sizes_commit(struct handle *h, struct inode *i, u64 size)
 {
-	int err = handle_ensure(h, FILE_GROW_CREDITS, 0);
+	unsigned tries = 0;
+	int err;
 
-	if (err > 0)
-		err = handle_restart(h, FILE_GROW_CREDITS, 0);
-	return err ? err : file_grow(h, i, size);
+	do {
+		err = FAULT("shift_sizes") ? 1 : handle_ensure(h, FILE_GROW_CREDITS, 0);
+		if (err > 0)
+			err = handle_restart(h, FILE_GROW_CREDITS, 0);
+		if (!err)
+			err = file_grow(h, i, size);
+	} while (handle_try_again(h, err, &tries));
+	return err;
 }
 
 /* What moves must be clean, and stay out of the cache until it has moved. */
@@ -56,13 +62,16 @@ static int collapse_commit(const struct space_op *op)
 	u32 bs = i->volume->sb.block_size;
 	lblk_t from = (lblk_t)(op->start / bs), end = (lblk_t)(op->end / bs);
 	u64 blocks = i->f.blocks;
+	unsigned tries = 0;
 	struct handle h;
 	int err = handle_begin(i, &h);
 
 	if (err)
 		return err;
 	TRACE("collapse", i->ino, from);
-	err = map_remove(&h, &i->map, from, end);
+	do
+		err = map_remove(&h, &i->map, from, end);
+	while (handle_try_again(&h, err, &tries));
 	if (!err)
 		err = map_shift(&h, &i->map, end, -(s64)(end - from));
 	if (!err)

@@ -186,9 +186,32 @@ int handle_ensure(struct handle *h, u32 credits, u32 revokes)
 	return handle_extend(h, more, more_revokes);
 }
 
+#define MEMORY_TRIES 8 /* a quarter of a second in all */
+
+/* Want of memory passes: is it worth another try? */
+static bool memory_awaited(int err, unsigned *tries)
+{
+	if (err != -ENOMEM || *tries == MEMORY_TRIES)
+		return false;
+	os_sleep_ns(NSEC_PER_MSEC << (*tries)++);
+	return true;
+}
+
+bool handle_try_again(struct handle *h, int err, unsigned *tries)
+{
+	bool usable = !journal_exists(h->journal) || h->txn;
+
+	if (!usable || journal_aborted(h->journal) || !memory_awaited(err, tries))
+		return false;
+	if (h->error == err)
+		h->error = 0;
+	return true;
+}
+
 int handle_restart(struct handle *h, u32 credits, u32 revokes)
 {
 	struct journal *j = h->journal;
+	unsigned tries = 0;
 	int err;
 
 	if (!journal_exists(j)) {
@@ -208,7 +231,9 @@ int handle_restart(struct handle *h, u32 credits, u32 revokes)
 	TRACE("handle_restart", h->txn->tid, credits);
 	leave_txn(h, false);
 	h->requested = credits;
-	err = join_txn(j, h, credits, revokes);
+	do
+		err = join_txn(j, h, credits, revokes);
+	while (memory_awaited(err, &tries));
 	if (err && !h->error)
 		h->error = err;
 	return err;

@@ -125,6 +125,12 @@ int handle_end(struct handle *h, int err);
  * err.
  */
 int handle_must(struct handle *h, int err);
+/*
+ * After a step that found no memory, and changed nothing then, in an operation that must not end
+ * half-way: waits a little, takes the error off h, and says that the step may go again. False: it
+ * was another error, or none; h is lost; or it went on for too long. *tries: 0 at first.
+ */
+bool handle_try_again(struct handle *h, int err, unsigned *tries);
 tid_nr handle_tid(const struct handle *h); /* 0 in no-journal mode */
 
 /* Before changing a buffer's contents; may freeze or copy; may block. */

@@ -90,24 +90,34 @@ static int seam_merge(struct handle *h, struct filemap *fm, struct extent_path *
 	return extent_splice(h, fm, path, &s);
 }
 
-/* The leaf of *cur; *cur moves on to the next leaf's first block, as yet unshifted. */
+/*
+ * The leaf of *cur; *cur moves on to the next leaf's first block, as yet unshifted, as soon as this
+ * one has moved: a step that found no memory goes again from *cur.
+ */
 static int left_step(struct handle *h, struct filemap *fm, u64 *cur, u64 delta, bool *moved)
 {
 	struct extent_path path;
+	u64 next;
 	u32 at;
 	int err = extent_walk(fm, (lblk_t)*cur, &path);
 
 	if (err)
 		return err;
 	at = first_from(extent_leaf(&path)->node, (lblk_t)*cur);
-	*cur = path.end;
-	if (is_stray(&path))
-		return extent_drop_leaf(h, fm, &path);
+	next = path.end;
+	if (is_stray(&path)) {
+		err = extent_drop_leaf(h, fm, &path);
+		*cur = err ? *cur : next;
+		return err;
+	}
 	if (at < node_count(extent_leaf(&path)->node)) {
 		err = leaf_shift(h, fm, &path, at, -(s64)delta);
 		*moved |= !err;
+		*cur = err ? *cur : next;
 		if (!err)
 			err = seam_merge(h, fm, &path, at);
+	} else {
+		*cur = next;
 	}
 	extent_release(&path);
 	return err;
@@ -117,14 +127,17 @@ int extent_shift_left(struct handle *h, struct filemap *fm, lblk_t from, u64 del
 {
 	u64 cur = from;
 	bool moved = false;
+	unsigned tries = 0;
 	int err;
 
 	if (delta > from)
 		return ERR(EINVAL);
 	if (status_has_delayed(fm, (lblk_t)(from - delta), LBLK_END))
 		return ERR(EBUSY);
-	err = gap_check(fm, from - delta, from);
-	while (!err && cur < LBLK_END) {
+	do /* the range is gone already */
+		err = gap_check(fm, from - delta, from);
+	while (handle_try_again(h, err, &tries));
+	while (cur < LBLK_END && (!err || handle_try_again(h, err, &tries))) {
 		err = step_begin(h, fm, (lblk_t)(from - delta));
 		if (!err)
 			err = left_step(h, fm, &cur, delta, &moved);
@@ -170,23 +183,25 @@ static int right_step(
 	struct handle *h, struct filemap *fm, lblk_t from, u64 *cur, u64 delta, bool *moved)
 {
 	struct extent_path path;
+	u64 next;
 	u32 at;
 	int err = extent_walk(fm, (lblk_t)(*cur - 1), &path);
 
 	if (err)
 		return err;
+	next = max_of(path.start, (u64)from);
 	if (is_stray(&path)) {
-		*cur = max_of(path.start, from);
-		return extent_drop_leaf(h, fm, &path);
+		err = extent_drop_leaf(h, fm, &path);
+		*cur = err ? *cur : next;
+		return err;
 	}
 	at = first_from(extent_leaf(&path)->node, from);
 	if (at < node_count(extent_leaf(&path)->node) && !path.before) {
-		*cur = at == 0 ? node_key(extent_leaf(&path)->node, 0) : from;
+		next = at == 0 ? node_key(extent_leaf(&path)->node, 0) : from;
 		err = leaf_shift(h, fm, &path, at, (s64)delta);
 		*moved |= !err;
-	} else {
-		*cur = max_of(path.start, from);
 	}
+	*cur = err ? *cur : next;
 	extent_release(&path);
 	return err;
 }
@@ -212,6 +227,7 @@ int extent_shift_right(struct handle *h, struct filemap *fm, lblk_t from, u64 de
 {
 	u64 cur = LBLK_END;
 	bool moved = false;
+	unsigned tries = 0;
 	int err;
 
 	if (delta > LBLK_END)
@@ -223,7 +239,7 @@ int extent_shift_right(struct handle *h, struct filemap *fm, lblk_t from, u64 de
 		err = step_begin(h, fm, from);
 	if (!err)
 		err = split_at(h, fm, from);
-	while (!err && cur > from) {
+	while (cur > from && (!err || (moved && handle_try_again(h, err, &tries)))) {
 		err = step_begin(h, fm, from);
 		if (!err)
 			err = right_step(h, fm, from, &cur, delta, &moved);

@@ -179,7 +179,7 @@ static int fold_once(struct handle *h, struct filemap *fm, bool *done)
 
 	*done = true;
 	if (err)
-		return err;
+		return err == -ENOMEM ? 0 : err;
 	child = &path.step[1];
 	if (node_count(child->node) > EXT4_EXTENT_ROOT_MAX ||
 		handle_ensure(h, MAP_INODE_CREDITS + space_free_credits(fm->volume, 1), 1) != 0)

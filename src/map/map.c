@@ -22,8 +22,12 @@ int filemap_unlock(struct handle *h, struct filemap *fm, int err)
 	fm->root_dirty = false;
 	os_rwsem_unlock(&fm->lock);
 	if (dirty) {
-		int dirty_err = fm->ops->dirty(h, fm);
+		unsigned tries = 0;
+		int dirty_err;
 
+		do /* the tree has changed: its root must follow */
+			dirty_err = fm->ops->dirty(h, fm);
+		while (handle_try_again(h, dirty_err, &tries));
 		if (!err)
 			err = dirty_err;
 	}
@@ -240,6 +244,7 @@ u32 map_remove_revokes(const struct filemap *fm)
 
 int map_shift(struct handle *h, struct filemap *fm, lblk_t from, s64 delta)
 {
+	bool moved;
 	int err;
 
 	if (!fm->extents)
@@ -251,7 +256,9 @@ int map_shift(struct handle *h, struct filemap *fm, lblk_t from, s64 delta)
 	fm->last_lblk = fm->last_pblk = 0;
 	err = delta < 0 ? extent_shift_left(h, fm, from, (u64)-delta)
 			: extent_shift_right(h, fm, from, (u64)delta);
-	return filemap_unlock(h, fm, err);
+	moved = !err;
+	err = filemap_unlock(h, fm, err);
+	return moved ? handle_must(h, err) : err;
 }
 
 u32 map_shift_credits(const struct filemap *fm)
