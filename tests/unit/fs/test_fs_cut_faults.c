@@ -87,6 +87,7 @@ static void cuts(const char *options)
 static void test_AL_19_extents(void **state)
 {
 	cuts("-b 1024");
+	cuts("-b 1024 -g 256");
 }
 
 static void test_AL_19_indirect(void **state)

@@ -21,11 +21,13 @@ static bool fail_nth(const char *name)
 {
 	if (full && strcmp(name, "map_alloc_tree") == 0)
 		return true;
-	if (restarting && os_thread_self() == victim && strcmp(name, "shift_sizes") == 0)
+	if (os_thread_self() != victim)
+		return false;
+	if (restarting && strcmp(name, "shift_sizes") == 0)
 		return true;
-	if (restarting && os_thread_self() == victim && strcmp(name, "map_restart") == 0)
+	if (restarting && strcmp(name, "map_restart") == 0)
 		return restart_next = !restart_next;
-	if (os_thread_self() != victim || strcmp(name, point) || !countdown || --countdown)
+	if (strcmp(name, point) || !countdown || --countdown)
 		return false;
 	hit = true;
 	return true;
