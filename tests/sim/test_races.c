@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 static const struct race *const *const tables[] = {
-	races_direct, races_queue, races_space, races_cache, races_sync, races_fail};
+	races_direct, races_queue, races_space, races_cache, races_cut, races_sync, races_fail};
 
 #define RACES_MAX 64
 #define MUTANTS_MAX 64
