@@ -152,6 +152,19 @@ static void test_IO_47_part(void **state)
 	room_down(r);
 }
 
+/* IO-46: the cache was emptied, and then somebody dirtied a page: its data may not be lost. */
+static void test_IO_46_delayed_again(void **state)
+{
+	struct room *r = room_up();
+
+	place(&r->f, 1, FAKE_DELAYED);
+	r->f.size = 2 * BS;
+	assert_int_equal(direct_write(&r->f, BS, r->a, BS), -EIO);
+	assert_int_equal(direct_read(&r->f, BS, r->a, BS), -EIO);
+	assert_int_equal(r->f.map[1].state, FAKE_DELAYED);
+	room_down(r);
+}
+
 /* IO-48: dirty pages go out first and are gone after a write. */
 static void test_IO_48_dirty(void **state)
 {
@@ -353,6 +366,7 @@ int main(void)
 		cmocka_unit_test(test_IO_53_middle),
 		cmocka_unit_test(test_IO_50_conversion_fails),
 		cmocka_unit_test(test_IO_47_part),
+		cmocka_unit_test(test_IO_46_delayed_again),
 		cmocka_unit_test(test_IO_48_dirty),
 		cmocka_unit_test(test_IO_52_page_stays),
 		cmocka_unit_test(test_IO_82_read_meanwhile),
