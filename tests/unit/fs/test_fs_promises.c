@@ -27,8 +27,8 @@ static void punched_tail(const char *mke2fs_options, u64 from)
 	file = disk_open(&d, "file", O_RDWR);
 	disk_write(file, 0, 10000, 1);
 	assert_int_equal(uext4_fsync(file), 0);
-	disk_write(file, 10000, 30000, 1); /* delayed */
-	assert_int_equal(uext4_fallocate(file, PUNCH, from, 40000 - from), 0);
+	disk_write(file, 10000, 30000, 1);				/* delayed */
+	assert_int_equal(uext4_fallocate(file, PUNCH, from, 60000), 0); /* beyond the end */
 	assert_int_equal(uext4_fsync(file), 0);
 	uext4_file_close(file);
 	disk_power_cut(&d);
