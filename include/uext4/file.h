@@ -32,7 +32,11 @@ UEXT4_API int uext4_file_open(struct uext4_inode *inode, const struct uext4_cred
 UEXT4_API void uext4_file_close(struct uext4_file *file);		 /* NULL is fine */
 UEXT4_API struct uext4_inode *uext4_file_inode(struct uext4_file *file); /* borrowed */
 
-/* Like preadv(2), pwritev(2): count, short only at end of file or on ENOSPC after a part. */
+/*
+ * Like preadv(2), pwritev(2): count, short only at end of file or on ENOSPC after a part. Memory
+ * that is mapped from a mount which the calling process itself serves must not be passed: copying
+ * holds a lock that the page fault would wait for (IO-137).
+ */
 UEXT4_API ssize_t uext4_preadv(
 	struct uext4_file *file, const struct iovec *iov, int count, uint64_t offset);
 /* With O_APPEND the offset is ignored. */
