@@ -1,5 +1,6 @@
 /* The mount's replay, cut off at each of its writes and run again. */
 #include "dir/dir_test.h"
+#include "disk/group_format.h"
 #include "os/atomic.h"
 
 #define BYTES (8u << 20)
@@ -114,10 +115,37 @@ static void test_MD_30_error_survives_a_cut_replay(void **unused)
 	free(bytes);
 }
 
+static const struct ext4_inode_disk *first_file(const u8 *bytes)
+{
+	const struct ext4_group_desc *g = (const void *)(bytes + 2 * 1024);
+
+	return (const void *)(bytes + (u64)le32_to_cpu(g->bg_inode_table_lo) * 1024 +
+			      EXT4_GOOD_OLD_FIRST_INO * 256);
+}
+
+/* IO-34, OR-5: where errors are recorded the list is cut, and nothing on it deleted. */
+static void test_IO_34_nothing_finished_on_errors(void **unused)
+{
+	u8 *made = image_with_error(), *bytes = malloc(BYTES);
+
+	for (u32 errors = 0; errors < 2; errors++) {
+		memcpy(bytes, made, BYTES);
+		if (errors)
+			plant_error(bytes);
+		open_within(bytes, UINT32_MAX);
+		assert_int_equal(le32_to_cpu(super_of(bytes)->s_last_orphan), 0);
+		assert_int_equal(le16_to_cpu(first_file(bytes)->i_links_count), 0);
+		assert_int_equal(le32_to_cpu(first_file(bytes)->i_dtime) != 0, !errors);
+	}
+	free(made);
+	free(bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_MD_30_error_survives_a_cut_replay),
+		cmocka_unit_test(test_IO_34_nothing_finished_on_errors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
