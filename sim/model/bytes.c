@@ -1,7 +1,7 @@
 /*
  * Which bytes are legal: at a place, the changes behind the last shift, from the last that must be
  * there on; if there is none, what was before that shift at the place from where the byte came.
- * What ran beside a shift was before or behind it.
+ * What ran beside a shift was ahead of it or behind it: every combination is tried.
  */
 #include "sim/model/content_priv.h"
 
@@ -31,7 +31,7 @@ struct trail {
 	u64 at;
 };
 
-/* What ran beside one shift, and the assumption of what was behind it. */
+/* What ran beside one shift, the first few, and the assumption of what was behind it. */
 struct sides {
 	const struct change *beside[BESIDE_MAX];
 	unsigned count;

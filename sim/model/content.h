@@ -8,10 +8,10 @@
  * it ended before the read began; after a crash, a sync promised it.
  *
  * A shift (collapse, insert) runs beside no other of its file: what was before it
- * is asked for at the place from where the byte came; of what ran beside it nobody
- * knows whether it was before or behind. It is durable when it returns; a cut meanwhile may leave
- * it done up to a seam (IO-108). A byte of a copy is one that a read of its source could have given
- * meanwhile.
+ * is asked for at the place from where the byte came. What ran beside it was ahead
+ * of it or behind it. It is durable when it returns; a cut meanwhile may leave it
+ * done up to a seam (IO-108). A byte of a copy is one that a read of its source
+ * could have given meanwhile.
  */
 #ifndef MODEL_CONTENT_H
 #define MODEL_CONTENT_H
