@@ -25,8 +25,8 @@ static struct bfile *fd_open(struct target *t, const char *path, int flags)
 	struct bfile *f = malloc(sizeof(*f));
 
 	*f = (struct bfile){.name = t->name};
-	f->fd = t->kind->has_names ? openat(t->dir_fd, path, flags, 0644)
-				   : open(t->image, flags & ~(O_CREAT | O_TRUNC));
+	f->fd = t->kind->has_names ? openat(t->dir_fd, path, flags | O_CLOEXEC, 0644)
+				   : open(t->image, (flags & ~(O_CREAT | O_TRUNC)) | O_CLOEXEC);
 	if (f->fd < 0)
 		die(t->name, path, errno);
 	return f;

@@ -44,7 +44,7 @@ static void lib_pwrite(struct bfile *f, const void *buf, size_t len, u64 off)
 	ssize_t n = uext4_pwrite(f->file, buf, len, off);
 
 	if (n != (ssize_t)len)
-		die(f->name, "pwrite", n < 0 ? (int)-n : EIO);
+		die(f->name, "pwrite", n < 0 ? (int)-n : ENOSPC); /* a short write */
 }
 
 static size_t lib_pread(struct bfile *f, void *buf, size_t len, u64 off)

@@ -3,9 +3,9 @@
  *
  * A target is a place to work in (the bare backing file, the library, a mount)
  * reached through one of two backends. A row is one workload with its
- * parameters. main.c runs each row on all targets, round by round, so that
- * whatever disturbs the machine disturbs all of them; what is compared are
- * medians of one run.
+ * parameters; each names the target that it is compared with. main.c runs each
+ * row on its targets, round by round, so that whatever disturbs the machine
+ * disturbs all of them; what is compared are medians of one run.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -59,6 +59,9 @@ struct backend {
 };
 extern const struct backend backend_fd, backend_lib;
 
+/* In the order of the table in target.c. */
+enum target_id { RAW, UEXT4, UEXT4_FUSE, CEILING, KERNEL, KERNEL_DIO, FUSE2FS, POSIX };
+
 struct target_kind {
 	const char *name;
 	const char *what;
@@ -68,37 +71,57 @@ struct target_kind {
 };
 
 struct target {
+	enum target_id id;
 	const struct target_kind *kind;
 	const char *name;
-	char image[512], root[512]; /* the backing file; where it is mounted */
-	int pid;		    /* of a server in the foreground */
+	char image[512], root[512]; /* the backing file or directory; where it is mounted */
+	bool is_made, has_data;	    /* the backing file; in it the file that is never removed */
 	int dir_fd;		    /* backend_fd: root */
 	void *fs;		    /* backend_lib */
 	double mount_seconds;
 };
 
 /* spec: a kind's name, or posix:DIR. False, with a message, if this machine has no such target. */
-bool target_open(struct target *t, const char *spec, const char *work_dir, u64 image_bytes);
+bool target_find(struct target *t, const char *spec, const char *work_dir);
+void target_make(struct target *t, u64 image_bytes); /* at its first use */
 void target_close(struct target *t);
-void target_up(struct target *t); /* mounts or opens; mount_seconds says how long it took */
+void target_abandon(struct target *t); /* after an error */
+void target_up(struct target *t);      /* mounts or opens; mount_seconds says how long it took */
 void target_down(struct target *t);
+void target_cool(struct target *t, const char *path); /* nothing of the file is cached any more */
+void target_settle(
+	struct target *t); /* what it wrote is on the device: the next one has that alone */
 void target_list(void);
 
-enum row_kind { ROW_IO, ROW_APPEND, ROW_STREAM, ROW_NAMES, ROW_TREE, ROW_MOUNT, ROW_IMAGE };
+enum row_needs {
+	NEEDS_FILE,
+	NEEDS_NAMES,
+	NEEDS_MOUNT,
+	NEEDS_IMAGE, /* one of its own, mounted in the target's way */
+	NEEDS_LIBRARY,
+};
 enum file_state { STATE_WRITTEN, STATE_UNWRITTEN, STATE_SPARSE };
+#define FIGURES_MAX 8
 
 struct row {
 	const char *name, *unit;
-	enum row_kind kind;
+	/* Measures this row and those that follow it in one pass: out[0], out[1]... in their units.
+	 */
+	void (*pass)(const struct row *r, struct target *t, double *out);
+	bool follows;  /* measured in the pass of the row before */
 	bool in_short; /* part of make bench */
-	/* ROW_IO, ROW_APPEND, ROW_STREAM */
+	enum row_needs needs;
+	enum target_id reference;
+	u32 targets; /* bits by target_id: those of the short set */
+	/* files */
 	u32 block, depth, threads, write_percent;
 	bool direct, sync;
 	enum file_state state;
-	/* ROW_NAMES */
-	u32 files, dirs, file_bytes;
-	int step; /* enum of rows_names.h or rows_image.h */
-	/* ROW_MOUNT, ROW_IMAGE */
+	u64 file_bytes; /* 0: settings.file_bytes */
+	/* names */
+	u32 dirs, small_bytes;
+	/* images */
+	int step; /* enum of rows_image.h */
 	u64 image_bytes;
 	u32 full_percent;
 };
@@ -107,23 +130,26 @@ extern const unsigned row_count;
 
 struct settings {
 	const char *work_dir;
-	double seconds; /* per measurement of I/O rows */
+	double seconds; /* per measurement of rows that can go on for ever */
 	unsigned rounds;
 	u64 file_bytes;
 	bool full;
-	bool last_of_row; /* nobody needs what the row prepared any more */
 };
 extern struct settings settings;
 
-/* One measurement, in the row's unit; more is better unless the unit is time or memory. */
-double row_io(const struct row *r, struct target *t);
-double row_append(const struct row *r, struct target *t);
-double row_stream(const struct row *r, struct target *t);
-double row_names(const struct row *r, struct target *t);
-double row_tree(const struct row *r, struct target *t);
-double row_mount(const struct row *r, struct target *t);
-double row_image(const struct row *r); /* of the library alone */
-bool row_fits(const struct row *r, const struct target *t);
+void row_random(const struct row *r, struct target *t, double *out);
+void row_append(const struct row *r, struct target *t, double *out);
+void row_stream(const struct row *r, struct target *t, double *out);
+void row_stream_new(const struct row *r, struct target *t, double *out);
+void row_names(const struct row *r, struct target *t, double *out);
+void row_tree(const struct row *r, struct target *t, double *out);
+void row_mount(const struct row *r, struct target *t, double *out);
+void row_image(const struct row *r, struct target *t, double *out);
+void row_images_remove(void); /* those that rounds share */
+
+#define DATA_FILE "bench.data"
+#define NAMES_DIR "names"	       /* small files and trees are made below it */
+void data_file_make(struct target *t); /* written, every page saying its offset; once per target */
 
 void die(const char *what, const char *which, int err) __attribute__((noreturn));
 double now(void);

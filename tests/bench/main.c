@@ -1,31 +1,35 @@
 /*
- * uext4-bench [-t TARGET,...] [-r PATTERN] [-n ROUNDS] [-s SECONDS] [-d DIR] [--full] [--json]
- * [--list]
- *
- * Measures each row on all targets in turns and prints medians, the range, and
- * the ratio to the reference: the bare file, else Linux, else the first target.
+ * uext4-bench: measures each row on its targets in turns and prints medians, the range, and the
+ * ratio to the target that the row is compared with.
  */
 #include "bench.h"
+#include "report.h"
 
 #include <errno.h>
 #include <fnmatch.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
 #define TARGETS_MAX 8
-#define ROUNDS_MAX 101
-#define NOISE 0.25 /* of the reference's median: more, and its ratios say little */
+#define PATTERNS_MAX 32
+#define SECONDS_LEAST 0.05
+#define IMAGE_EXTRA (64 * MIB)	   /* inodes, journal, trees */
+#define IMAGE_FILES 4		   /* of settings.file_bytes, at once, and small ones */
+#define IMAGE_EXTRA_FULL (1 * GIB) /* 100,000 files of 4 KiB, all of the tree */
 
-struct settings settings = {.seconds = 0.5, .rounds = 5, .file_bytes = 128 * MIB};
+struct settings settings = {.rounds = 5, .file_bytes = 128 * MIB};
 
 static struct target targets[TARGETS_MAX];
 static unsigned target_count;
-static bool json, first_json = true;
+static bool all_targets, verbose;
+static const char *patterns[PATTERNS_MAX];
+static unsigned pattern_count;
+static volatile sig_atomic_t stopped; /* by a signal */
 
 void die(const char *what, const char *which, int err)
 {
@@ -67,151 +71,150 @@ void pattern_check(const void *buf, size_t len, u64 off, const char *where)
 		}
 }
 
-static int ascending(const void *a, const void *b)
+static bool fits(const struct row *r, const struct target *t)
 {
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-bool row_fits(const struct row *r, const struct target *t)
-{
-	bool has_image = t->kind->has_names && strcmp(t->kind->name, "posix") != 0 &&
-			 strcmp(t->kind->name, "fuse-ceiling") != 0;
-
-	if (r->kind == ROW_IMAGE)
+	switch (r->needs) {
+	case NEEDS_NAMES:
+		return t->kind->has_names;
+	case NEEDS_MOUNT:
+		return t->kind->has_names && t->kind->backend != &backend_lib;
+	case NEEDS_IMAGE:
+		return t->kind->has_names && t->id != POSIX && t->id != CEILING;
+	case NEEDS_LIBRARY:
 		return t->kind->backend == &backend_lib;
-	if (r->kind == ROW_MOUNT)
-		return has_image;
-	if (r->kind == ROW_STREAM || r->kind == ROW_IO)
-		return t->kind->has_names || r->state == STATE_WRITTEN;
-	return t->kind->has_names;
-}
-
-static double measure(const struct row *r, struct target *t)
-{
-	switch (r->kind) {
-	case ROW_IO:
-		return row_io(r, t);
-	case ROW_APPEND:
-		return row_append(r, t);
-	case ROW_STREAM:
-		return row_stream(r, t);
-	case ROW_NAMES:
-		return row_names(r, t);
-	case ROW_TREE:
-		return row_tree(r, t);
-	case ROW_IMAGE:
-		return row_image(r);
 	default:
-		return row_mount(r, t);
+		return true;
 	}
 }
 
-struct result {
-	double value[ROUNDS_MAX], median, low, high;
-};
-
-static void summarise(struct result *s)
+static u32 targets_of(const struct row *r)
 {
-	qsort(s->value, settings.rounds, sizeof(double), ascending);
-	s->median = s->value[settings.rounds / 2];
-	s->low = s->value[0];
-	s->high = s->value[settings.rounds - 1];
+	u32 mask = 0;
+
+	for (unsigned n = 0; n < target_count; n++)
+		if (fits(r, &targets[n]) && (all_targets || r->targets & 1u << targets[n].id))
+			mask |= 1u << n;
+	return mask;
 }
 
-static void print_result(const struct row *r, const struct target *t, const struct result *s,
-	double reference, bool noisy)
+static bool row_wanted(const struct row *r)
 {
-	if (json) {
-		printf("%s\n  {\"row\": \"%s\", \"target\": \"%s\", \"unit\": \"%s\", \"median\": "
-		       "%g, "
-		       "\"min\": %g, \"max\": %g, \"ratio\": %g, \"noisy\": %s}",
-			first_json ? "" : ",", r->name, t->name, r->unit, s->median, s->low,
-			s->high, s->median / reference, noisy ? "true" : "false");
-		first_json = false;
-	} else {
-		printf("%-28s %-12s %12.1f %-6s %12.1f - %-12.1f %6.2f%s\n", r->name, t->name,
-			s->median, r->unit, s->low, s->high, s->median / reference,
-			noisy ? "  noisy" : "");
-	}
-	fflush(stdout);
+	for (unsigned k = 0; k < pattern_count; k++)
+		if (fnmatch(patterns[k], r->name, 0) == 0)
+			return true;
+	return !pattern_count && (settings.full || r->in_short);
 }
 
-static unsigned reference_of(const struct row *r)
+/* Rows of one pass: the first, and how many. */
+static unsigned pass_rows(unsigned first)
 {
-	static const char *const preferred[] = {"raw", "kernel"};
-	unsigned first = 0;
+	unsigned n = 1;
 
-	for (unsigned p = 0; p < 2; p++)
-		for (unsigned n = 0; n < target_count; n++)
-			if (row_fits(r, &targets[n]) &&
-				strcmp(targets[n].kind->name, preferred[p]) == 0)
-				return n;
-	while (first + 1 < target_count && !row_fits(r, &targets[first]))
-		first++;
-	return first;
+	while (first + n < row_count && rows[first + n].follows)
+		n++;
+	return n;
+}
+
+static bool pass_wanted(unsigned first)
+{
+	for (unsigned k = 0; k < pass_rows(first); k++)
+		if (row_wanted(&rows[first + k]))
+			return targets_of(&rows[first]) != 0;
+	return false;
+}
+
+/* What the rows that are wanted need; a bigger image takes longer to make. */
+static u64 image_bytes(void)
+{
+	u64 largest = 0;
+
+	for (unsigned k = 0; k < row_count; k++)
+		if (row_wanted(&rows[k]) && rows[k].file_bytes > largest)
+			largest = rows[k].file_bytes;
+	return settings.file_bytes * IMAGE_FILES + largest +
+	       (settings.full ? IMAGE_EXTRA_FULL : IMAGE_EXTRA);
 }
 
 /* Round by round, each beginning with another target. */
-static void run_row(const struct row *r)
+static void run_pass(unsigned first)
 {
-	static struct result results[TARGETS_MAX];
-	const struct result *reference = &results[reference_of(r)];
-	bool noisy;
+	static struct result results[FIGURES_MAX][TARGETS_MAX];
+	const struct row *r = &rows[first];
+	u32 measured = targets_of(r);
+	double out[FIGURES_MAX], begin = now();
 
 	for (unsigned k = 0; k < settings.rounds; k++)
 		for (unsigned n = 0; n < target_count; n++) {
 			unsigned at = (n + k) % target_count;
 
-			settings.last_of_row = k + 1 == settings.rounds && n + 1 == target_count;
-			if (row_fits(r, &targets[at]))
-				results[at].value[k] = measure(r, &targets[at]);
+			if (!(measured & 1u << at))
+				continue;
+			target_make(&targets[at], image_bytes());
+			r->pass(r, &targets[at], out);
+			if (stopped)
+				exit(128 + stopped);
+			target_settle(&targets[at]);
+			for (unsigned f = 0; f < pass_rows(first); f++)
+				results[f][at].value[k] = out[f];
 		}
-	for (unsigned n = 0; n < target_count; n++)
-		if (row_fits(r, &targets[n]))
-			summarise(&results[n]);
-	noisy = reference->high - reference->low > NOISE * reference->median;
-	for (unsigned n = 0; n < target_count; n++)
-		if (row_fits(r, &targets[n]))
-			print_result(r, &targets[n], &results[n], reference->median, noisy);
+	row_images_remove();
+	for (unsigned f = 0; f < pass_rows(first); f++)
+		if (row_wanted(&rows[first + f]))
+			report_row(&rows[first + f], targets, results[f], target_count, measured);
+	if (verbose)
+		fprintf(stderr, "%s: %.1f s\n", r->name, now() - begin);
 }
 
-static void print_head(void)
+/* What is left of the time, shared among the measurements that are left; half is preparation. */
+static double seconds_for(unsigned first, double deadline, double wanted)
 {
-	struct utsname u;
-	char date[64];
-	time_t t = time(NULL);
+	unsigned left = 0;
+	double share;
 
-	uname(&u);
-	strftime(date, sizeof(date), "%Y-%m-%d", gmtime(&t));
-	printf("# %s, %s %s, %ld cores, %u rounds of %.1f s, files of %llu MiB; ratio to raw or "
-	       "kernel\n",
-		date, u.sysname, u.release, sysconf(_SC_NPROCESSORS_ONLN), settings.rounds,
-		settings.seconds, (unsigned long long)(settings.file_bytes / MIB));
-	printf("%-28s %-12s %12s %-6s %12s   %-12s %6s\n", "# workload", "target", "median", "",
-		"min", "max", "ratio");
+	for (unsigned k = first; k < row_count; k += pass_rows(k))
+		if (pass_wanted(k))
+			left += pass_rows(k) * settings.rounds *
+				(unsigned)__builtin_popcount(targets_of(&rows[k]));
+	share = (deadline - now()) / left / 2;
+	return share > wanted ? wanted : share < SECONDS_LEAST ? SECONDS_LEAST : share;
 }
 
-static void open_targets(char *list)
+static void run_all(double minutes)
+{
+	double deadline = now() + minutes * 60, wanted = settings.seconds;
+
+	for (unsigned k = 0; k < row_count; k += pass_rows(k)) {
+		if (!pass_wanted(k))
+			continue;
+		if (minutes > 0)
+			settings.seconds = seconds_for(k, deadline, wanted);
+		run_pass(k);
+	}
+}
+
+static void find_targets(char *list)
 {
 	for (char *spec = strtok(list, ","); spec && target_count < TARGETS_MAX;
 		spec = strtok(NULL, ","))
-		if (target_open(&targets[target_count], spec, settings.work_dir,
-			    settings.file_bytes * 2 + 512 * MIB))
+		if (target_find(&targets[target_count], spec, settings.work_dir))
 			target_count++;
-	if (!target_count)
-		exit(2);
 }
 
 static void usage(int status)
 {
 	fprintf(status ? stderr : stdout,
-		"usage: uext4-bench [-t TARGET,...] [-r PATTERN] [-n ROUNDS] [-s SECONDS] [-d "
+		"usage: uext4-bench [-t TARGET,...] [-r PATTERN]... [-n ROUNDS] [-s SECONDS] [-d "
 		"DIR]\n"
-		"                   [-m FILE_MIB] [--full] [--json] [--list]\n"
-		"  PATTERN chooses rows by name, as a shell does; --full: all rows, not the short "
+		"                   [-m FILE_MIB] [--minutes N] [--full] [--json] [--list] [-v]\n"
+		"  -t        on these targets, as far as a row makes sense on them; else the short "
 		"set\n"
+		"            takes for each row those that it is compared with\n"
+		"  -r        rows whose names match, as a shell does it; else the short set\n"
+		"  -s        seconds of a measurement (0.3; 0.5 with --full)\n"
+		"  --minutes for all: measurements become shorter, the rounds stay (the short set: "
+		"4)\n"
+		"  --full    all rows on all targets, with more and bigger files\n"
+		"  -v        tells how long each row took\n"
 		"targets:\n");
 	target_list();
 	exit(status);
@@ -225,69 +228,103 @@ static void list_rows(void)
 	exit(0);
 }
 
+struct arguments {
+	char *targets, *dir;
+	double minutes;
+	bool json;
+};
+
+static void take_option(struct arguments *a, int c)
+{
+	switch (c) {
+	case 't':
+		a->targets = optarg;
+		all_targets = true;
+		break;
+	case 'r':
+		if (pattern_count == PATTERNS_MAX)
+			usage(2);
+		patterns[pattern_count++] = optarg;
+		break;
+	case 'n':
+		settings.rounds = (unsigned)atoi(optarg);
+		break;
+	case 's':
+		settings.seconds = atof(optarg);
+		break;
+	case 'd':
+		a->dir = optarg;
+		break;
+	case 'm':
+		settings.file_bytes = (u64)atoll(optarg) * MIB;
+		break;
+	case 'M':
+		a->minutes = atof(optarg);
+		break;
+	case 'F':
+		settings.full = all_targets = true;
+		break;
+	case 'j':
+		a->json = true;
+		break;
+	case 'v':
+		verbose = true;
+		break;
+	case 'l':
+		list_rows();
+		break;
+	default:
+		usage(c == 'h' ? 0 : 2);
+	}
+}
+
+static void stop(int signo)
+{
+	stopped = signo;
+}
+
+/* At exit; after an error or a signal mounts and images are still there. */
+static void clean_up(void)
+{
+	while (target_count)
+		target_abandon(&targets[--target_count]);
+	run_command("rm -rf --one-file-system '%s'", settings.work_dir);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"full", no_argument, NULL, 'F'},
 		{"json", no_argument, NULL, 'j'}, {"list", no_argument, NULL, 'l'},
-		{"help", no_argument, NULL, 'h'}, {0}};
-	static char default_targets[] =
-		"raw,uext4,fuse-ceiling,uext4-fuse,kernel,kernel-dio,fuse2fs";
-	char *list = default_targets, *dir = NULL;
-	const char *pattern = NULL;
+		{"minutes", required_argument, NULL, 'M'}, {"help", no_argument, NULL, 'h'}, {0}};
+	static char all[] = "raw,uext4,fuse-ceiling,uext4-fuse,kernel,kernel-dio,fuse2fs";
 	static char work[256];
+	struct arguments a = {.targets = all, .dir = "/var/tmp", .minutes = -1};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "t:r:n:s:d:m:h", options, NULL)) != -1)
-		switch (c) {
-		case 't':
-			list = optarg;
-			break;
-		case 'r':
-			pattern = optarg;
-			break;
-		case 'n':
-			settings.rounds = (unsigned)atoi(optarg);
-			break;
-		case 's':
-			settings.seconds = atof(optarg);
-			break;
-		case 'd':
-			dir = optarg;
-			break;
-		case 'm':
-			settings.file_bytes = (u64)atoll(optarg) * MIB;
-			break;
-		case 'F':
-			settings.full = true;
-			break;
-		case 'j':
-			json = true;
-			break;
-		case 'l':
-			list_rows();
-			break;
-		default:
-			usage(c == 'h' ? 0 : 2);
-		}
+	while ((c = getopt_long(argc, argv, "t:r:n:s:d:m:vh", options, NULL)) != -1)
+		take_option(&a, c);
+	if (settings.seconds <= 0)
+		settings.seconds = settings.full ? 0.5 : 0.3;
+	if (a.minutes < 0)
+		a.minutes = settings.full || pattern_count ? 0 : 4;
 	if (settings.rounds < 1 || settings.rounds > ROUNDS_MAX || settings.file_bytes < MIB)
 		usage(2);
-	snprintf(work, sizeof(work), "%s/uext4-bench-XXXXXX", dir ? dir : "/var/tmp");
+	snprintf(work, sizeof(work), "%s/uext4-bench-XXXXXX", a.dir);
 	settings.work_dir = mkdtemp(work);
 	if (!settings.work_dir)
 		die("bench", work, errno);
-	open_targets(list);
-	if (json)
-		printf("[");
-	else
-		print_head();
-	for (unsigned k = 0; k < row_count; k++)
-		if (pattern ? fnmatch(pattern, rows[k].name, 0) == 0
-			    : settings.full || rows[k].in_short)
-			run_row(&rows[k]);
-	if (json)
-		printf("\n]\n");
+	find_targets(a.targets);
+	if (!target_count) {
+		rmdir(settings.work_dir);
+		return 2;
+	}
+	atexit(clean_up);
+	signal(SIGINT, stop);
+	signal(SIGTERM, stop);
+	report_begin(a.json, a.minutes);
+	run_all(a.minutes);
+	report_end();
 	while (target_count)
 		target_close(&targets[--target_count]);
-	rmdir(settings.work_dir);
 	return 0;
 }

@@ -1,6 +1,7 @@
-/* Rows on one file per thread set: random I/O in a queue, appends, streams. */
+/* Rows on one file per thread set: random I/O in a queue, appends. */
 #include "bench.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -9,14 +10,15 @@
 
 #define DEPTH_MAX 128
 #define THREADS_MAX 16
+#define EMPTY_FILE "bench.empty"
 
 struct worker {
 	pthread_t thread;
 	const struct row *row;
 	struct target *target;
+	u32 index, *order, order_at, order_count;
 	u64 seed, done, file_bytes;
 	double begin, end;
-	const char *path;
 };
 
 static u64 next_random(u64 *s)
@@ -32,33 +34,71 @@ static int open_flags(const struct row *r)
 	return O_RDWR | (r->direct ? O_DIRECT : 0);
 }
 
-/* The file in the state that the row wants, and written back. Direct rows find no cache filled. */
-static void prepare(const struct row *r, struct target *t, const char *path)
+/* The blocks in random order, each once, and of each thread its own: a block filled is no hole. */
+static u32 *blocks_shuffled(struct worker *w)
+{
+	u32 count = (u32)(w->file_bytes / w->row->block / w->row->threads), *order;
+
+	order = malloc(count * sizeof(*order));
+	for (u32 k = 0; k < count; k++)
+		order[k] = w->index * count + k;
+	for (u32 k = count; k > 1; k--) {
+		u32 other = (u32)(next_random(&w->seed) % k), was = order[k - 1];
+
+		order[k - 1] = order[other];
+		order[other] = was;
+	}
+	w->order_count = count;
+	return order;
+}
+
+void data_file_make(struct target *t)
 {
 	const struct backend *b = t->kind->backend;
-	struct bfile *f = b->open(t, path, open_flags(r) | O_CREAT | O_TRUNC);
-	u8 *buf = pages_alloc(MIB);
+	struct bfile *f;
+	u8 *buf;
 
-	if (r->state == STATE_SPARSE && t->kind->has_names)
-		b->truncate(f, settings.file_bytes);
-	else if (r->state == STATE_UNWRITTEN && t->kind->has_names)
-		b->preallocate(f, settings.file_bytes);
-	else
-		for (u64 at = 0; at < settings.file_bytes; at += MIB) {
-			pattern_fill(buf, MIB, at);
-			b->pwrite(f, buf, MIB, at);
-		}
+	if (t->has_data)
+		return;
+	f = b->open(t, DATA_FILE, O_RDWR | O_DIRECT | O_CREAT | O_TRUNC);
+	buf = pages_alloc(MIB);
+	for (u64 at = 0; at < settings.file_bytes; at += MIB) {
+		pattern_fill(buf, MIB, at);
+		b->pwrite(f, buf, MIB, at);
+	}
 	b->fsync(f);
 	b->close(f);
 	free(buf);
+	t->has_data = true;
 }
 
-static void fill(const struct row *r, struct worker *w, struct bio *io)
+/* A file without blocks, or with blocks in which nothing was written. */
+static void empty_file_make(const struct row *r, struct target *t)
 {
-	io->off = next_random(&w->seed) % (w->file_bytes / r->block) * r->block;
+	const struct backend *b = t->kind->backend;
+	struct bfile *f = b->open(t, EMPTY_FILE, O_RDWR | O_CREAT | O_TRUNC);
+
+	if (r->state == STATE_SPARSE)
+		b->truncate(f, settings.file_bytes);
+	else
+		b->preallocate(f, settings.file_bytes);
+	b->fsync(f);
+	b->close(f);
+}
+
+/* False when every block was written. */
+static bool fill(const struct row *r, struct worker *w, struct bio *io)
+{
+	if (!w->order)
+		io->off = next_random(&w->seed) % (w->file_bytes / r->block) * r->block;
+	else if (w->order_at < w->order_count)
+		io->off = (u64)w->order[w->order_at++] * r->block;
+	else
+		return false;
 	io->write = next_random(&w->seed) % 100 < r->write_percent;
 	if (io->write)
 		pattern_fill(io->buf, r->block, io->off);
+	return true;
 }
 
 static void finished(const struct worker *w, const struct bio *io)
@@ -84,7 +124,9 @@ static void take_off(struct worker *w, struct flight *fl, struct bfile *f)
 			.buf = fl->memory + (size_t)k * r->block,
 			.len = r->block,
 			.slot = k};
-		fill(r, w, &fl->ios[k]);
+		if (!fill(r, w, &fl->ios[k]))
+			die(w->target->name, "more requests at once than the file has blocks",
+				EINVAL);
 	}
 }
 
@@ -98,10 +140,8 @@ static unsigned turn_around(struct worker *w, struct flight *fl, unsigned n)
 		struct bio *io = &fl->ios[fl->slots[k]];
 
 		finished(w, io);
-		if (stop)
-			continue;
-		fill(w->row, w, io);
-		fl->batch[again++] = *io;
+		if (!stop && fill(w->row, w, io))
+			fl->batch[again++] = *io;
 	}
 	return again;
 }
@@ -111,11 +151,14 @@ static void *random_main(void *arg)
 	struct worker *w = arg;
 	const struct row *r = w->row;
 	const struct backend *b = w->target->kind->backend;
-	struct bfile *f = b->open(w->target, w->path, open_flags(r));
+	struct bfile *f = b->open(
+		w->target, r->state == STATE_WRITTEN ? DATA_FILE : EMPTY_FILE, open_flags(r));
 	struct bqueue *q = b->queue_open(w->target, r->depth);
 	struct flight *fl = malloc(sizeof(*fl));
 	unsigned flying = r->depth;
 
+	if (r->state != STATE_WRITTEN)
+		w->order = blocks_shuffled(w);
 	take_off(w, fl, f);
 	w->begin = now();
 	b->submit(q, fl->ios, r->depth);
@@ -130,6 +173,7 @@ static void *random_main(void *arg)
 	w->end = now();
 	b->queue_close(q);
 	b->close(f);
+	free(w->order);
 	free(fl->memory);
 	free(fl);
 	return NULL;
@@ -144,9 +188,9 @@ static double run_threads(const struct row *r, struct target *t, void *(*fn)(voi
 	for (u32 k = 0; k < r->threads; k++) {
 		w[k] = (struct worker){.row = r,
 			.target = t,
+			.index = k,
 			.seed = 88172645463325252ull + k,
-			.file_bytes = settings.file_bytes,
-			.path = "bench.data"};
+			.file_bytes = settings.file_bytes};
 		pthread_create(&w[k].thread, NULL, fn, &w[k]);
 	}
 	for (u32 k = 0; k < r->threads; k++) {
@@ -156,10 +200,15 @@ static double run_threads(const struct row *r, struct target *t, void *(*fn)(voi
 	return sum;
 }
 
-double row_io(const struct row *r, struct target *t)
+void row_random(const struct row *r, struct target *t, double *out)
 {
-	prepare(r, t, "bench.data");
-	return run_threads(r, t, random_main);
+	if (r->state == STATE_WRITTEN)
+		data_file_make(t);
+	else
+		empty_file_make(r, t);
+	out[0] = run_threads(r, t, random_main);
+	if (r->state != STATE_WRITTEN)
+		t->kind->backend->unlink(t, EMPTY_FILE);
 }
 
 static void *append_main(void *arg)
@@ -170,19 +219,19 @@ static void *append_main(void *arg)
 	char path[32];
 	struct bfile *f;
 	u8 *buf = pages_alloc(r->block);
-	u64 at;
+	u64 at = 0, most = 2 * w->file_bytes / r->threads; /* what the image holds */
 
-	snprintf(path, sizeof(path), "append.%u", (unsigned)(w->seed % 997));
+	snprintf(path, sizeof(path), "append.%u", w->index);
 	f = b->open(w->target, path, open_flags(r) | O_CREAT | O_TRUNC);
 	w->begin = now();
 	do {
-		at = w->done * r->block % w->file_bytes; /* no more than the image holds */
 		pattern_fill(buf, r->block, at);
 		b->pwrite(f, buf, r->block, at);
 		if (r->sync)
 			b->fsync(f);
-		w->done++;
-	} while (now() - w->begin < settings.seconds);
+		at += r->block;
+	} while (at < most && now() - w->begin < settings.seconds);
+	w->done = at / r->block;
 	w->end = now();
 	b->close(f);
 	b->unlink(w->target, path);
@@ -190,51 +239,7 @@ static void *append_main(void *arg)
 	return NULL;
 }
 
-double row_append(const struct row *r, struct target *t)
+void row_append(const struct row *r, struct target *t, double *out)
 {
-	return run_threads(r, t, append_main);
-}
-
-static double stream_write(const struct row *r, struct target *t, struct bfile *f, u8 *buf)
-{
-	const struct backend *b = t->kind->backend;
-	double begin = now();
-
-	for (u64 at = 0; at < settings.file_bytes; at += r->block) {
-		pattern_fill(buf, r->block, at);
-		b->pwrite(f, buf, r->block, at);
-	}
-	if (r->sync)
-		b->fsync(f);
-	return now() - begin;
-}
-
-static double stream_read(const struct row *r, struct target *t, struct bfile *f, u8 *buf)
-{
-	double begin = now();
-
-	for (u64 at = 0; at < settings.file_bytes; at += r->block) {
-		if (t->kind->backend->pread(f, buf, r->block, at) != r->block)
-			die(t->name, "a short read", 5);
-		pattern_check(buf, r->block, at, t->name);
-	}
-	return now() - begin;
-}
-
-/* MiB a second through the file from its beginning to its end. */
-double row_stream(const struct row *r, struct target *t)
-{
-	const struct backend *b = t->kind->backend;
-	u8 *buf = pages_alloc(r->block);
-	struct bfile *f;
-	double seconds;
-
-	if (!r->write_percent || r->state == STATE_WRITTEN)
-		prepare(r, t, "bench.data");
-	f = b->open(t, "bench.data",
-		open_flags(r) | O_CREAT | (r->state == STATE_SPARSE ? O_TRUNC : 0));
-	seconds = r->write_percent ? stream_write(r, t, f, buf) : stream_read(r, t, f, buf);
-	b->close(f);
-	free(buf);
-	return (double)settings.file_bytes / MIB / seconds;
+	out[0] = run_threads(r, t, append_main);
 }

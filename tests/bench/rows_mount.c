@@ -14,10 +14,9 @@ static void sparse_image(const char *path, u64 bytes)
 }
 
 /* Milliseconds. The image lies beside the target's own and replaces it for the time of the row. */
-double row_mount(const struct row *r, struct target *t)
+void row_mount(const struct row *r, struct target *t, double *out)
 {
 	struct target other = *t;
-	double ms;
 
 	snprintf(other.image, sizeof(other.image), "%s/sparse.img", settings.work_dir);
 	snprintf(other.root, sizeof(other.root), "%s/sparse.mnt", settings.work_dir);
@@ -25,11 +24,15 @@ double row_mount(const struct row *r, struct target *t)
 	if (access(other.image, F_OK) < 0)
 		sparse_image(other.image, r->image_bytes);
 	target_up(&other);
-	ms = other.mount_seconds * 1000;
+	out[0] = other.mount_seconds * 1000;
 	target_down(&other);
-	if (settings.last_of_row) {
-		unlink(other.image);
-		rmdir(other.root);
-	}
-	return ms;
+	rmdir(other.root);
+}
+
+void row_images_remove(void)
+{
+	char path[600];
+
+	snprintf(path, sizeof(path), "%s/sparse.img", settings.work_dir);
+	unlink(path);
 }

@@ -1,4 +1,7 @@
-/* A real source tree: copied in file by file, read back, removed. */
+/*
+ * A real source tree, taken into memory once: extracted as an archive is, copied, compared with
+ * what it was, removed.
+ */
 #include "bench.h"
 
 #include <errno.h>
@@ -11,112 +14,160 @@
 #include <unistd.h>
 
 #define SOURCE "/usr/include"
+#define FILES_SHORT 1000u
+#define TREE NAMES_DIR "/tree"
+#define COPY NAMES_DIR "/copy"
+#define CHUNK (64 * KIB)
 
-struct tree {
-	char **path; /* below SOURCE; directories before what is in them */
-	bool *is_dir;
-	size_t count, max;
+struct entry { /* directories before what is in them */
+	char *path;
+	bool is_dir;
+	u8 *data;
+	size_t size;
 };
 
-static struct tree tree;
+static struct entry *entries;
+static size_t entry_count;
+static u32 file_count;
+
+static u8 *load(const char *path, size_t size)
+{
+	u8 *data = malloc(size + 1);
+	int fd = open(path, O_RDONLY);
+
+	if (fd < 0 || read(fd, data, size) != (ssize_t)size)
+		die("tree", path, fd < 0 ? errno : EIO);
+	close(fd);
+	return data;
+}
 
 static int remember(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
+	struct entry *e;
+
 	if (type != FTW_F && type != FTW_D)
 		return 0;
-	if (tree.count == tree.max) {
-		tree.max = tree.max ? tree.max * 2 : 1024;
-		tree.path = realloc(tree.path, tree.max * sizeof(*tree.path));
-		tree.is_dir = realloc(tree.is_dir, tree.max * sizeof(*tree.is_dir));
-	}
-	tree.path[tree.count] = strdup(path + strlen(SOURCE));
-	tree.is_dir[tree.count++] = type == FTW_D;
+	if (!settings.full && file_count == FILES_SHORT)
+		return 1;
+	if (entry_count % 1024 == 0)
+		entries = realloc(entries, (entry_count + 1024) * sizeof(*entries));
+	e = &entries[entry_count++];
+	*e = (struct entry){.path = strdup(path + strlen(SOURCE)), .is_dir = type == FTW_D};
+	if (e->is_dir)
+		return 0;
+	file_count++;
+	e->size = (size_t)st->st_size;
+	e->data = load(path, e->size);
 	return 0;
 }
 
-static const struct tree *source(void)
+static void source_load(void)
 {
-	if (!tree.count && nftw(SOURCE, remember, 64, FTW_PHYS) < 0)
+	if (!entry_count && nftw(SOURCE, remember, 64, FTW_PHYS) < 0)
 		die("tree", SOURCE, errno);
-	return &tree;
+	if (!file_count)
+		die("tree", SOURCE, ENOENT);
 }
 
-static void inside(char *out, size_t size, size_t k)
+static const char *below(const char *top, const struct entry *e)
 {
-	snprintf(out, size, "tree%s", source()->path[k]);
+	static char path[4200];
+
+	snprintf(path, sizeof(path), "%s%s", top, e->path);
+	return path;
 }
 
-static void copy_in(struct target *t, size_t k, u8 *buf)
-{
-	const struct backend *b = t->kind->backend;
-	char from[4200], to[4200];
-	struct bfile *f;
-	u64 at = 0;
-	ssize_t n;
-	int fd;
-
-	snprintf(from, sizeof(from), "%s%s", SOURCE, source()->path[k]);
-	inside(to, sizeof(to), k);
-	fd = open(from, O_RDONLY);
-	if (fd < 0)
-		die("tree", from, errno);
-	f = b->open(t, to, O_RDWR | O_CREAT | O_EXCL);
-	for (; (n = read(fd, buf, 128 * KIB)) > 0; at += (u64)n)
-		b->pwrite(f, buf, (size_t)n, at);
-	b->close(f);
-	close(fd);
-}
-
-static void read_back(struct target *t, size_t k, u8 *buf)
+static void extract(struct target *t, const char *top)
 {
 	const struct backend *b = t->kind->backend;
-	char path[4200];
-	struct bfile *f;
+
+	for (struct entry *e = entries; e < entries + entry_count; e++) {
+		struct bfile *f;
+
+		if (e->is_dir) {
+			b->mkdir(t, below(top, e));
+			continue;
+		}
+		f = b->open(t, below(top, e), O_WRONLY | O_CREAT | O_EXCL);
+		for (size_t at = 0; at < e->size; at += CHUNK)
+			b->pwrite(f, e->data + at, e->size - at < CHUNK ? e->size - at : CHUNK, at);
+		b->close(f);
+	}
+	b->sync(t);
+}
+
+static void copy_file(struct target *t, const struct entry *e, const char *from, const char *to)
+{
+	const struct backend *b = t->kind->backend;
+	struct bfile *in = b->open(t, below(from, e), O_RDONLY);
+	struct bfile *out = b->open(t, below(to, e), O_WRONLY | O_CREAT | O_EXCL);
+	static u8 buf[CHUNK];
 	size_t n;
 
-	inside(path, sizeof(path), k);
-	f = b->open(t, path, O_RDONLY);
-	for (u64 at = 0; (n = b->pread(f, buf, 128 * KIB, at)) > 0; at += n)
-		;
-	b->close(f);
+	for (u64 at = 0; (n = b->pread(in, buf, CHUNK, at)) > 0; at += n)
+		b->pwrite(out, buf, n, at);
+	b->close(in);
+	b->close(out);
 }
 
-static void remove_all(struct target *t)
+static void copy(struct target *t, const char *from, const char *to)
 {
-	char path[4200];
-
-	for (size_t k = source()->count; k-- > 0;) {
-		inside(path, sizeof(path), k);
-		if (source()->is_dir[k])
-			t->kind->backend->rmdir(t, path);
+	for (struct entry *e = entries; e < entries + entry_count; e++)
+		if (e->is_dir)
+			t->kind->backend->mkdir(t, below(to, e));
 		else
-			t->kind->backend->unlink(t, path);
-	}
+			copy_file(t, e, from, to);
+	t->kind->backend->sync(t);
 }
 
-/* Seconds for all of it, what was written being on the device at the end. */
-double row_tree(const struct row *r, struct target *t)
+static void compare(struct target *t, const char *top)
 {
 	const struct backend *b = t->kind->backend;
-	u8 *buf = pages_alloc(128 * KIB);
-	char path[4200];
-	double begin;
+	static u8 buf[CHUNK];
 
-	(void)source();
-	begin = now();
-	for (size_t k = 0; k < source()->count; k++) {
-		inside(path, sizeof(path), k);
-		if (source()->is_dir[k])
-			b->mkdir(t, path);
-		else
-			copy_in(t, k, buf);
+	for (struct entry *e = entries; e < entries + entry_count; e++) {
+		struct bfile *f;
+		size_t n;
+		u64 at = 0;
+
+		if (e->is_dir)
+			continue;
+		f = b->open(t, below(top, e), O_RDONLY);
+		for (; (n = b->pread(f, buf, CHUNK, at)) > 0; at += n)
+			if (at + n > e->size || memcmp(buf, e->data + at, n) != 0)
+				die(t->name, below(top, e), EILSEQ);
+		if (at != e->size)
+			die(t->name, below(top, e), EILSEQ);
+		b->close(f);
 	}
-	b->sync(t);
-	for (size_t k = 0; k < source()->count; k++)
-		if (!source()->is_dir[k])
-			read_back(t, k, buf);
-	remove_all(t);
-	b->sync(t);
-	free(buf);
-	return now() - begin;
+}
+
+static void take_away(struct target *t, const char *top)
+{
+	for (struct entry *e = entries + entry_count; e-- > entries;)
+		if (e->is_dir)
+			t->kind->backend->rmdir(t, below(top, e));
+		else
+			t->kind->backend->unlink(t, below(top, e));
+	t->kind->backend->sync(t);
+}
+
+/* Files a second; what was written or removed is on the device at the end of each step. */
+void row_tree(const struct row *r, struct target *t, double *out)
+{
+	double at[5];
+
+	source_load();
+	at[0] = now();
+	extract(t, TREE);
+	at[1] = now();
+	copy(t, TREE, COPY);
+	at[2] = now();
+	compare(t, COPY);
+	at[3] = now();
+	take_away(t, COPY);
+	at[4] = now();
+	take_away(t, TREE);
+	for (int k = 0; k < 4; k++)
+		out[k] = file_count / (at[k + 1] - at[k]);
 }

@@ -1,72 +1,140 @@
-/* All rows. */
+/* All rows, and what each is compared with. */
 #include "bench.h"
 #include "rows_image.h"
-#include "rows_names.h"
 
-#define RANDOM(n, d, th, wr, st, shrt)                                                             \
+#define ON(id) (1u << (id))
+#define FILE_PEERS (ON(RAW) | ON(UEXT4) | ON(CEILING) | ON(UEXT4_FUSE) | ON(KERNEL_DIO))
+#define SPACE_PEERS (ON(UEXT4) | ON(KERNEL_DIO))
+#define SYNC_PEERS (ON(UEXT4) | ON(KERNEL))
+#define MOUNTS (ON(CEILING) | ON(UEXT4_FUSE))
+#define BUFFERED_PEERS (ON(UEXT4) | ON(KERNEL) | MOUNTS)
+#define NAME_PEERS (BUFFERED_PEERS | ON(FUSE2FS))
+
+#define RANDOM(n, d, th, wr, st, need, ref, peers, shrt)                                           \
 	{                                                                                          \
-		.name = n, .unit = "1/s", .kind = ROW_IO, .in_short = shrt, .block = PAGE,         \
-		.depth = d, .threads = th, .write_percent = wr, .direct = true, .state = st        \
+		.name = n, .unit = "1/s", .pass = row_random, .needs = need, .reference = ref,     \
+		.targets = peers, .in_short = shrt, .block = PAGE, .depth = d, .threads = th,      \
+		.write_percent = wr, .direct = true, .state = st                                   \
 	}
-#define STREAM(n, wr, dio, snc, st, shrt)                                                          \
+#define READ(n, d, th, shrt)                                                                       \
+	RANDOM("randread-4k-" n, d, th, 0, STATE_WRITTEN, NEEDS_FILE, RAW, FILE_PEERS, shrt)
+#define OVERWRITE(n, d, th, shrt)                                                                  \
+	RANDOM("overwrite-4k-" n, d, th, 100, STATE_WRITTEN, NEEDS_FILE, RAW, FILE_PEERS, shrt)
+/* Four jobs are a matter of mounts. */
+#define JOBS(n, d, th, wr, shrt)                                                                   \
+	RANDOM(n, d, th, wr, STATE_WRITTEN, NEEDS_FILE, CEILING, MOUNTS, shrt)
+#define UNWRITTEN(n, d, th, shrt)                                                                  \
+	RANDOM("unwritten-4k-" n, d, th, 100, STATE_UNWRITTEN, NEEDS_NAMES, KERNEL_DIO,            \
+		SPACE_PEERS, shrt)
+#define SPARSE(n, d, th, shrt)                                                                     \
+	RANDOM("sparse-4k-" n, d, th, 100, STATE_SPARSE, NEEDS_NAMES, KERNEL_DIO, SPACE_PEERS, shrt)
+#define STREAM(n, wr, ref, peers)                                                                  \
 	{                                                                                          \
-		.name = n, .unit = "MiB/s", .kind = ROW_STREAM, .in_short = shrt,                  \
-		.block = 1 * MIB, .write_percent = wr, .direct = dio, .sync = snc, .state = st     \
+		.name = n, .unit = "MiB/s", .pass = row_stream, .needs = NEEDS_FILE,               \
+		.reference = ref, .targets = peers, .in_short = true, .block = 1 * MIB,            \
+		.write_percent = wr, .direct = true                                                \
 	}
-#define APPEND(n, th, dio, snc, shrt)                                                              \
+#define BUFFERED(n, shrt, after, bytes)                                                            \
 	{                                                                                          \
-		.name = n, .unit = "1/s", .kind = ROW_APPEND, .in_short = shrt, .block = PAGE,     \
+		.name = n, .unit = "MiB/s", .pass = row_stream_new, .follows = after,              \
+		.needs = NEEDS_NAMES, .reference = KERNEL,                                         \
+		.targets = BUFFERED_PEERS | ON(FUSE2FS), .in_short = shrt, .block = 1 * MIB,       \
+		.file_bytes = bytes                                                                \
+	}
+#define APPEND(n, th, dio, snc, ref, peers, shrt)                                                  \
+	{                                                                                          \
+		.name = n, .unit = "1/s", .pass = row_append, .needs = NEEDS_NAMES,                \
+		.reference = ref, .targets = peers, .in_short = shrt, .block = PAGE,               \
 		.threads = th, .direct = dio, .sync = snc                                          \
 	}
-#define NAMES(n, stp, cnt, drs, bytes, shrt)                                                       \
+#define NAME(n, after, drs, bytes, shrt)                                                           \
 	{                                                                                          \
-		.name = n, .unit = "1/s", .kind = ROW_NAMES, .in_short = shrt, .files = cnt,       \
-		.dirs = drs, .file_bytes = bytes, .step = stp                                      \
+		.name = n, .unit = "1/s", .pass = row_names, .follows = after,                     \
+		.needs = NEEDS_NAMES, .reference = KERNEL, .targets = NAME_PEERS,                  \
+		.in_short = shrt, .dirs = drs, .small_bytes = bytes                                \
+	}
+#define NAMES(create, what, drs, bytes, shrt)                                                      \
+	NAME(create, false, drs, bytes, shrt), NAME("stat" what, true, drs, bytes, shrt),          \
+		NAME("list" what, true, drs, bytes, shrt),                                         \
+		NAME("unlink" what, true, drs, bytes, shrt)
+#define TREE(n, after)                                                                             \
+	{                                                                                          \
+		.name = n, .unit = "1/s", .pass = row_tree, .follows = after,                      \
+		.needs = NEEDS_NAMES, .reference = KERNEL, .targets = NAME_PEERS, .in_short = true \
 	}
 #define MOUNT(n, bytes, shrt)                                                                      \
 	{                                                                                          \
-		.name = n, .unit = "ms", .kind = ROW_MOUNT, .in_short = shrt, .image_bytes = bytes \
+		.name = n, .unit = "ms", .pass = row_mount, .needs = NEEDS_IMAGE,                  \
+		.reference = KERNEL, .targets = ON(UEXT4) | ON(UEXT4_FUSE) | ON(KERNEL),           \
+		.in_short = shrt, .image_bytes = bytes                                             \
 	}
 #define IMAGE(n, un, stp, bytes, full)                                                             \
 	{                                                                                          \
-		.name = n, .unit = un, .kind = ROW_IMAGE, .step = stp, .image_bytes = bytes,       \
+		.name = n, .unit = un, .pass = row_image, .needs = NEEDS_LIBRARY,                  \
+		.reference = UEXT4, .targets = ON(UEXT4), .step = stp, .image_bytes = bytes,       \
 		.full_percent = full                                                               \
 	}
 #define GROUPS(n) ((n)*128 * MIB)
 
 const struct row rows[] = {
-	RANDOM("randread-4k-d1", 1, 1, 0, STATE_WRITTEN, true),
-	RANDOM("randread-4k-d8", 8, 1, 0, STATE_WRITTEN, false),
-	RANDOM("randread-4k-d32", 32, 1, 0, STATE_WRITTEN, true),
-	RANDOM("randread-4k-d128", 128, 1, 0, STATE_WRITTEN, false),
-	RANDOM("randread-4k-d32-t2", 32, 2, 0, STATE_WRITTEN, false),
-	RANDOM("overwrite-4k-d1", 1, 1, 100, STATE_WRITTEN, true),
-	RANDOM("overwrite-4k-d8", 8, 1, 100, STATE_WRITTEN, false),
-	RANDOM("overwrite-4k-d32", 32, 1, 100, STATE_WRITTEN, true),
-	RANDOM("overwrite-4k-d128", 128, 1, 100, STATE_WRITTEN, false),
-	RANDOM("overwrite-4k-d32-t2", 32, 2, 100, STATE_WRITTEN, false),
-	RANDOM("mixed-70-30-4k-d32", 32, 1, 30, STATE_WRITTEN, false),
-	RANDOM("unwritten-4k-d32", 32, 1, 100, STATE_UNWRITTEN, true),
-	RANDOM("sparse-4k-d32", 32, 1, 100, STATE_SPARSE, true),
-	STREAM("seqwrite-1m-direct", 100, true, false, STATE_WRITTEN, true),
-	STREAM("seqread-1m-direct", 0, true, false, STATE_WRITTEN, true),
-	STREAM("seqwrite-1m-buffered-fsync", 100, false, true, STATE_SPARSE, true),
-	STREAM("seqread-1m-buffered", 0, false, false, STATE_WRITTEN, false),
-	APPEND("append-4k-direct", 1, true, false, true),
-	APPEND("append-4k-buffered", 1, false, false, false),
-	APPEND("append-4k-fsync-t1", 1, false, true, true),
-	APPEND("append-4k-fsync-t4", 4, false, true, false),
-	APPEND("append-4k-fsync-t16", 16, false, true, false),
-	NAMES("create-empty-100dirs", STEP_CREATE, 20000, 100, 0, true),
-	NAMES("stat-100dirs", STEP_STAT, 20000, 100, 0, true),
-	NAMES("list-100dirs", STEP_LIST, 20000, 100, 0, true),
-	NAMES("unlink-100dirs", STEP_UNLINK, 20000, 100, 0, true),
-	NAMES("create-4k-100dirs", STEP_CREATE, 20000, 100, PAGE, false),
-	NAMES("unlink-4k-100dirs", STEP_UNLINK, 20000, 100, PAGE, false),
-	NAMES("create-empty-1dir", STEP_CREATE, 100000, 1, 0, false),
-	NAMES("stat-1dir", STEP_STAT, 100000, 1, 0, false),
-	NAMES("unlink-1dir", STEP_UNLINK, 100000, 1, 0, false),
-	{.name = "tree-copy-read-remove", .unit = "s", .kind = ROW_TREE, .in_short = true},
+	READ("d1", 1, 1, true),
+	READ("d8", 8, 1, false),
+	READ("d32", 32, 1, true),
+	READ("d128", 128, 1, false),
+	READ("d1-t2", 1, 2, true),
+	READ("d8-t2", 8, 2, false),
+	READ("d32-t2", 32, 2, true),
+	READ("d128-t2", 128, 2, false),
+	JOBS("randread-4k-d1-t4", 1, 4, 0, true),
+	JOBS("randread-4k-d32-t4", 32, 4, 0, true),
+	OVERWRITE("d1", 1, 1, true),
+	OVERWRITE("d8", 8, 1, false),
+	OVERWRITE("d32", 32, 1, true),
+	OVERWRITE("d128", 128, 1, false),
+	OVERWRITE("d1-t2", 1, 2, true),
+	OVERWRITE("d8-t2", 8, 2, false),
+	OVERWRITE("d32-t2", 32, 2, true),
+	OVERWRITE("d128-t2", 128, 2, false),
+	JOBS("overwrite-4k-d1-t4", 1, 4, 100, true),
+	JOBS("overwrite-4k-d32-t4", 32, 4, 100, true),
+	RANDOM("mixed-70-30-4k-d32", 32, 1, 30, STATE_WRITTEN, NEEDS_FILE, RAW, FILE_PEERS, false),
+	UNWRITTEN("d1", 1, 1, false),
+	UNWRITTEN("d8", 8, 1, false),
+	UNWRITTEN("d32", 32, 1, true),
+	UNWRITTEN("d128", 128, 1, false),
+	UNWRITTEN("d1-t2", 1, 2, false),
+	UNWRITTEN("d8-t2", 8, 2, false),
+	UNWRITTEN("d32-t2", 32, 2, false),
+	UNWRITTEN("d128-t2", 128, 2, false),
+	SPARSE("d1", 1, 1, false),
+	SPARSE("d8", 8, 1, false),
+	SPARSE("d32", 32, 1, true),
+	SPARSE("d128", 128, 1, false),
+	SPARSE("d1-t2", 1, 2, false),
+	SPARSE("d8-t2", 8, 2, false),
+	SPARSE("d32-t2", 32, 2, false),
+	SPARSE("d128-t2", 128, 2, false),
+	STREAM("seqwrite-1m-direct", 100, RAW, FILE_PEERS | ON(FUSE2FS)),
+	STREAM("seqread-1m-direct", 0, RAW, FILE_PEERS | ON(FUSE2FS)),
+	BUFFERED("seqwrite-1m-buffered-fsync", true, false, 0),
+	BUFFERED("seqread-1m-cold", true, true, 0),
+	BUFFERED("seqread-1m-warm", false, true, 0),
+	BUFFERED("seqwrite-1g-buffered-fsync", false, false, 1 * GIB),
+	BUFFERED("seqread-1g-cold", false, true, 1 * GIB),
+	BUFFERED("seqread-1g-warm", false, true, 1 * GIB),
+	APPEND("append-4k-direct", 1, true, false, KERNEL_DIO, SPACE_PEERS, true),
+	APPEND("append-4k-buffered", 1, false, false, KERNEL, BUFFERED_PEERS, false),
+	APPEND("append-4k-fsync-t1", 1, false, true, KERNEL, SYNC_PEERS, true),
+	APPEND("append-4k-fsync-t4", 4, false, true, KERNEL, SYNC_PEERS, false),
+	APPEND("append-4k-fsync-t16", 16, false, true, KERNEL, SYNC_PEERS, true),
+	NAMES("create-empty-100dirs", "-100dirs", 100, 0, true),
+	NAMES("create-4k-100dirs", "-4k-100dirs", 100, PAGE, true),
+	NAMES("create-empty-1dir", "-1dir", 1, 0, false),
+	NAMES("create-4k-1dir", "-4k-1dir", 1, PAGE, false),
+	TREE("tree-extract", false),
+	TREE("tree-copy", true),
+	TREE("tree-read", true),
+	TREE("tree-remove", true),
 	MOUNT("mount-1g", 1 * GIB, true),
 	MOUNT("mount-1t", 1024 * GIB, false),
 	MOUNT("mount-16t", 16000 * GIB, true),

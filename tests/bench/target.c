@@ -14,20 +14,24 @@
 #include <unistd.h>
 
 static const struct target_kind kinds[] = {
-	{"raw", "the preallocated backing file itself: the limit", &backend_fd, false, false},
-	{"uext4", "the library", &backend_lib, true, false},
-	{"uext4-fuse", "uext4 mount", &backend_fd, true, false},
-	{"fuse-ceiling", "a FUSE server that only forwards to a directory: the limit of mounts",
-		&backend_fd, true, false},
-	{"kernel", "Linux ext4 on a loop device", &backend_fd, true, true},
-	{"kernel-dio", "Linux ext4 on a loop device with direct I/O", &backend_fd, true, true},
-	{"fuse2fs", "fuse2fs of e2fsprogs", &backend_fd, true, false},
-	{"posix", "posix:DIR, any directory", &backend_fd, true, false},
+	[RAW] = {"raw", "the preallocated backing file itself: the limit", &backend_fd, false,
+		false},
+	[UEXT4] = {"uext4", "the library", &backend_lib, true, false},
+	[UEXT4_FUSE] = {"uext4-fuse", "uext4 mount", &backend_fd, true, false},
+	[CEILING] = {"fuse-ceiling",
+		"a FUSE server that only forwards to a directory: the limit of mounts", &backend_fd,
+		true, false},
+	[KERNEL] = {"kernel", "Linux ext4 on a loop device", &backend_fd, true, true},
+	[KERNEL_DIO] = {"kernel-dio", "Linux ext4 on a loop device with direct I/O", &backend_fd,
+		true, true},
+	[FUSE2FS] = {"fuse2fs", "fuse2fs of e2fsprogs", &backend_fd, true, false},
+	[POSIX] = {"posix", "posix:DIR, any directory", &backend_fd, true, false},
 };
+#define KINDS (sizeof(kinds) / sizeof(*kinds))
 
 void target_list(void)
 {
-	for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++)
+	for (size_t k = 0; k < KINDS; k++)
 		printf("  %-12s %s\n", kinds[k].name, kinds[k].what);
 }
 
@@ -51,16 +55,11 @@ static bool have(const char *program)
 
 static const struct target_kind *kind_of(const char *spec)
 {
-	for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++)
+	for (size_t k = 0; k < KINDS; k++)
 		if (strncmp(kinds[k].name, spec, strcspn(spec, ":")) == 0 &&
 			strlen(kinds[k].name) == strcspn(spec, ":"))
 			return &kinds[k];
 	return NULL;
-}
-
-static bool is(const struct target *t, const char *name)
-{
-	return strcmp(t->kind->name, name) == 0;
 }
 
 static const char *own_program(const char *name)
@@ -75,53 +74,86 @@ static const char *own_program(const char *name)
 	return path;
 }
 
+static bool is_fuse(const struct target *t)
+{
+	return t->id == UEXT4_FUSE || t->id == CEILING || t->id == FUSE2FS;
+}
+
 static const char *why_not(const struct target *t)
 {
 	if (t->kind->needs_root && geteuid() != 0)
 		return "needs root";
-	if (is(t, "fuse2fs") && !have("fuse2fs"))
+	if (t->id == FUSE2FS && !have("fuse2fs"))
 		return "fuse2fs is not installed";
-	if (is(t, "fuse-ceiling") && access(own_program("uext4-ceiling"), X_OK) < 0)
-		return "it was not built, for want of libfuse";
-	if ((is(t, "uext4-fuse") || is(t, "fuse-ceiling") || is(t, "fuse2fs")) &&
-		access("/dev/fuse", R_OK | W_OK) < 0)
+	if (t->id == UEXT4_FUSE && access(own_program("uext4"), X_OK) < 0)
+		return "the program uext4 was not built";
+	if (t->id == CEILING && access(own_program("uext4-ceiling"), X_OK) < 0)
+		return "it was not built";
+	if (is_fuse(t) && access("/dev/fuse", R_OK | W_OK) < 0)
 		return "/dev/fuse can't be opened";
 	return NULL;
 }
 
 /* Written, not only allocated, so that the host's file system has nothing left to convert. */
-static void make_backing(const struct target *t, u64 bytes)
+static void make_backing(const struct target *t, const char *image, u64 bytes)
 {
-	size_t step = MIB;
-	char *zero = calloc(1, step);
-	int fd = open(t->image, O_RDWR | O_CREAT | O_TRUNC, 0644);
+	size_t step = 4 * MIB;
+	void *zero = pages_alloc(step);
+	int fd = open(image, O_RDWR | O_CREAT | O_TRUNC | O_DIRECT, 0644);
 
 	if (fd < 0)
-		die(t->name, t->image, errno);
+		die(t->name, image, errno);
 	for (u64 at = 0; at < bytes; at += step)
 		if (pwrite(fd, zero, step, (off_t)at) != (ssize_t)step)
-			die(t->name, t->image, errno);
+			die(t->name, image, errno);
 	if (fsync(fd) < 0)
-		die(t->name, t->image, errno);
+		die(t->name, image, errno);
 	close(fd);
 	free(zero);
-	if (t->kind->has_names &&
-		run_command("mke2fs -q -F -t ext4 -E nodiscard,lazy_itable_init=0,"
-			    "lazy_journal_init=0 -N 400000 '%s'",
-			t->image) != 0)
+}
+
+static void make_fs(const struct target *t, const char *image)
+{
+	if (run_command("mke2fs -q -F -t ext4 -E nodiscard,lazy_itable_init=0,"
+			"lazy_journal_init=0 -N %u '%s'",
+		    settings.full ? 400000 : 100000, image) != 0)
 		die(t->name, "mke2fs", EIO);
+}
+
+static int mount_loop(const char *image, const char *dir, bool direct)
+{
+	return run_command("dev=$(losetup -f --show --direct-io=%s '%s') && mount -o noatime $dev "
+			   "'%s'; code=$?; losetup -d $dev; exit $code",
+		direct ? "on" : "off", image, dir);
+}
+
+/*
+ * The ceiling's directory: files lie on the host, as backing files do; names, where that may be
+ * done, on an ext4 like that of the target "kernel", not on a host's that is older and bigger.
+ */
+static void make_ceiling(const struct target *t, u64 bytes)
+{
+	char image[600], names[600];
+
+	snprintf(image, sizeof(image), "%s.names", t->image);
+	snprintf(names, sizeof(names), "%s/" NAMES_DIR, t->image);
+	mkdir(t->image, 0755);
+	mkdir(names, 0755);
+	if (geteuid() != 0)
+		return;
+	make_backing(t, image, bytes);
+	make_fs(t, image);
+	if (mount_loop(image, names, false) != 0)
+		die(t->name, "mounting the ext4 for names failed", EIO);
 }
 
 static int attach(struct target *t)
 {
-	if (is(t, "kernel") || is(t, "kernel-dio"))
-		return run_command(
-			"dev=$(losetup -f --show --direct-io=%s '%s') && mount -o noatime $dev "
-			"'%s'; code=$?; losetup -d $dev; exit $code",
-			is(t, "kernel") ? "off" : "on", t->image, t->root);
-	if (is(t, "fuse2fs"))
+	if (t->kind->needs_root)
+		return mount_loop(t->image, t->root, t->id == KERNEL_DIO);
+	if (t->id == FUSE2FS)
 		return run_command("fuse2fs '%s' '%s' >/dev/null", t->image, t->root);
-	if (is(t, "fuse-ceiling"))
+	if (t->id == CEILING)
 		return run_command(
 			"'%s' '%s' '%s'", own_program("uext4-ceiling"), t->image, t->root);
 	return run_command(
@@ -146,9 +178,10 @@ void target_up(struct target *t)
 	if (t->kind->backend == &backend_lib) {
 		library_open(t);
 	} else if (t->kind->has_names) {
-		if (!is(t, "posix") && attach(t) != 0)
+		if (t->id != POSIX && attach(t) != 0)
 			die(t->name, "mounting failed", EIO);
-		t->dir_fd = open(t->root, O_RDONLY | O_DIRECTORY);
+		/* A server started later would keep it open, and the mount busy. */
+		t->dir_fd = open(t->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (t->dir_fd < 0)
 			die(t->name, t->root, errno);
 	}
@@ -158,10 +191,20 @@ void target_up(struct target *t)
 /* A server ends a little after umount returns; until then the image is locked. */
 static void wait_unlocked(const struct target *t)
 {
-	if (is(t, "uext4-fuse") || is(t, "fuse2fs"))
+	if (t->id == UEXT4_FUSE || t->id == FUSE2FS)
 		for (int k = 0; k < 100 && run_command("fuser -s '%s' 2>/dev/null", t->image) == 0;
 			k++)
 			usleep(50000);
+}
+
+static bool unmounted(const struct target *t)
+{
+	for (int k = 0; k < 100; k++) {
+		if (run_command("umount '%s' 2>/dev/null", t->root) == 0)
+			return true;
+		usleep(100000);
+	}
+	return false;
 }
 
 void target_down(struct target *t)
@@ -170,16 +213,15 @@ void target_down(struct target *t)
 		uext4_close(t->fs);
 	} else if (t->kind->has_names) {
 		close(t->dir_fd);
-		for (int k = 0; !is(t, "posix") && k < 100; k++) {
-			if (run_command("umount '%s' 2>/dev/null", t->root) == 0)
-				break;
-			usleep(100000);
-		}
+		if (t->id == POSIX)
+			return;
+		if (!unmounted(t))
+			die(t->name, "unmounting failed", EBUSY);
 		wait_unlocked(t);
 	}
 }
 
-bool target_open(struct target *t, const char *spec, const char *work_dir, u64 image_bytes)
+bool target_find(struct target *t, const char *spec, const char *work_dir)
 {
 	const char *why;
 
@@ -189,6 +231,7 @@ bool target_open(struct target *t, const char *spec, const char *work_dir, u64 i
 		target_list();
 		return false;
 	}
+	t->id = (enum target_id)(t->kind - kinds);
 	why = why_not(t);
 	if (why) {
 		fprintf(stderr, "uext4-bench: without %s: %s\n", spec, why);
@@ -196,27 +239,86 @@ bool target_open(struct target *t, const char *spec, const char *work_dir, u64 i
 	}
 	snprintf(t->image, sizeof(t->image), "%s/%s.img", work_dir, t->kind->name);
 	snprintf(t->root, sizeof(t->root), "%s/%s.mnt", work_dir, t->kind->name);
-	if (is(t, "posix")) {
+	if (t->id == POSIX)
 		snprintf(t->root, sizeof(t->root), "%s", strchr(spec, ':') ? spec + 6 : ".");
-	} else {
-		mkdir(t->root, 0755);
-		if (is(t, "fuse-ceiling"))
-			mkdir(t->image, 0755);
-		else
-			make_backing(t, image_bytes);
-	}
-	target_up(t);
 	return true;
+}
+
+void target_make(struct target *t, u64 image_bytes)
+{
+	if (t->is_made)
+		return;
+	t->is_made = true;
+	if (t->id != POSIX)
+		mkdir(t->root, 0755);
+	if (t->id == CEILING)
+		make_ceiling(t, image_bytes);
+	else if (t->id != POSIX)
+		make_backing(t, t->image, t->kind->has_names ? image_bytes : 0);
+	if (t->kind->has_names && t->id != POSIX && t->id != CEILING)
+		make_fs(t, t->image);
+	target_up(t);
+	if (t->kind->has_names && t->id != CEILING)
+		t->kind->backend->mkdir(t, NAMES_DIR);
+}
+
+/* The host may keep pages of a backing file, too. */
+static void forget_pages(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+
+	if (fd < 0)
+		die("bench", path, errno);
+	fdatasync(fd);
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	close(fd);
+}
+
+void target_cool(struct target *t, const char *path)
+{
+	char host[1100];
+
+	target_down(t);
+	snprintf(host, sizeof(host), "%s/%s", t->id == POSIX ? t->root : t->image, path);
+	forget_pages(t->id == POSIX || t->id == CEILING ? host : t->image);
+	target_up(t);
+}
+
+/* What lies in the host's page cache goes, too. */
+void target_settle(struct target *t)
+{
+	char names[600];
+	int fd;
+
+	if (!t->kind->has_names)
+		return;
+	t->kind->backend->sync(t);
+	snprintf(names, sizeof(names), "%s/" NAMES_DIR, t->image);
+	fd = open(t->id == CEILING ? names : t->image, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return; /* of posix: there is no backing file */
+	if (t->id == CEILING)
+		syncfs(fd);
+	else
+		fdatasync(fd);
+	close(fd);
+}
+
+void target_abandon(struct target *t)
+{
+	if (t->is_made && t->kind->backend != &backend_lib && t->id != POSIX)
+		run_command("umount -l '%s' '%s/" NAMES_DIR "' 2>/dev/null", t->root, t->image);
 }
 
 void target_close(struct target *t)
 {
+	if (!t->is_made)
+		return;
+	if (t->id == POSIX && t->has_data)
+		t->kind->backend->unlink(t, DATA_FILE);
+	if (t->id == POSIX)
+		t->kind->backend->rmdir(t, NAMES_DIR);
 	target_down(t);
-	if (!is(t, "posix")) {
-		if (is(t, "fuse-ceiling"))
-			run_command("rm -r '%s'", t->image);
-		else
-			unlink(t->image);
-		rmdir(t->root);
-	}
+	if (t->id == CEILING && geteuid() == 0)
+		run_command("umount '%s/" NAMES_DIR "'", t->image);
 }
