@@ -18,7 +18,8 @@ struct uext4_fs {
 	char *path; /* of the image; may be NULL */
 	void (*log)(void *arg, enum uext4_log_level level, const char *message);
 	void *log_arg;
-	u32 queues; /* atomic: of requests, not yet destroyed */
+	u32 queues;	    /* atomic: of requests, not yet destroyed */
+	struct inode *root; /* atomic: one reference, from the first walk on */
 };
 
 struct uext4_file {
@@ -80,8 +81,8 @@ int name_check(const char *s, struct name *out);
 
 /* -EIO after a shutdown. */
 int api_check(const struct inode *i);
-/* Resolves one symlink-free step; used by path.c. */
-int api_lookup(struct inode *dir, const struct cred *cred, struct name name, struct inode **out);
+/* path.c: gives back the reference to the root. */
+void api_root_drop(struct uext4_fs *fs);
 
 struct last_name {
 	struct uext4_inode *dir; /* one reference */

@@ -220,8 +220,12 @@ int api_open_dev(struct dev *dev, const struct uext4_options *opt, struct uext4_
 
 int uext4_close(struct uext4_fs *fs)
 {
-	int err = atomic_load_acq(&fs->queues) ? ERR(EBUSY) : fs_unmount(fs->fs);
+	int err = ERR(EBUSY);
 
+	if (!atomic_load_acq(&fs->queues)) {
+		api_root_drop(fs);
+		err = fs_unmount(fs->fs);
+	}
 	if (err != -EBUSY)
 		fs_free(fs);
 	return err;

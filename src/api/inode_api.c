@@ -145,12 +145,6 @@ int uext4_access(struct uext4_inode *inode, const struct uext4_cred *cred, int m
 	return err;
 }
 
-int api_lookup(struct inode *dir, const struct cred *cred, struct name name, struct inode **out)
-{
-	api_count(dir, OP_LOOKUP);
-	return dir_lookup_inode(dir, cred, name, out);
-}
-
 int uext4_lookup(struct uext4_inode *dir, const struct uext4_cred *cred, const char *name,
 	struct uext4_inode **out)
 {
@@ -159,8 +153,10 @@ int uext4_lookup(struct uext4_inode *dir, const struct uext4_cred *cred, const c
 	struct name n;
 	int err = name_check(name, &n);
 
-	if (!err)
-		err = api_lookup(to_inode(dir), &c, n, &i);
+	if (err)
+		return err;
+	api_count(to_inode(dir), OP_LOOKUP);
+	err = dir_lookup_inode(to_inode(dir), &c, n, &i);
 	if (!err)
 		*out = from_inode(i);
 	return err;

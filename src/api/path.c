@@ -13,92 +13,125 @@
 #define SYMLINKS_MAX 40
 
 struct walk {
-	struct volume *volume;
+	struct uext4_fs *fs;
 	const struct cred *cred;
-	struct inode *dir; /* one reference: where the next component is looked up */
-	char *rest;	   /* owned: what is left of the path, symlinks expanded */
-	const char *next;  /* into rest */
+	struct inode *dir; /* where the next component is looked up */
+	bool held;	   /* a reference to dir is ours, not the caller's or the mount's */
+	const char *next;  /* what is left of the path, symlinks expanded */
+	char *expanded;	   /* owned: what next points into, after a symlink */
 	unsigned symlinks;
-	char last[256];	  /* the component taken by walk_component */
+	unsigned lookups;
+	struct name last; /* the component taken by walk_component; into the path */
 	bool must_be_dir; /* a slash followed the last component */
 };
 
+static void walk_leave(struct walk *w)
+{
+	if (w->held)
+		inode_put(w->dir);
+	w->held = false;
+}
+
 static void walk_enter(struct walk *w, struct inode *dir)
 {
-	inode_put(w->dir);
+	walk_leave(w);
 	w->dir = dir;
+	w->held = true;
+}
+
+/* The first who asks gets the reference that the mount keeps. */
+static int root_of(struct uext4_fs *fs, struct inode **out)
+{
+	struct inode *fresh;
+	int err;
+
+	*out = atomic_load_acq(&fs->root);
+	if (*out)
+		return 0;
+	err = inode_get(&fs->fs->volume, UEXT4_ROOT_INO, &fresh);
+	if (err)
+		return err;
+	if (atomic_cas(&fs->root, out, fresh))
+		*out = fresh;
+	else
+		inode_put(fresh);
+	return 0;
+}
+
+void api_root_drop(struct uext4_fs *fs)
+{
+	struct inode *root = atomic_xchg(&fs->root, NULL);
+
+	if (root)
+		inode_put(root);
 }
 
 static int walk_to_root(struct walk *w)
 {
-	struct inode *root;
-	int err = inode_get(w->volume, UEXT4_ROOT_INO, &root);
-
-	if (!err)
-		walk_enter(w, root);
-	return err;
+	walk_leave(w);
+	return root_of(w->fs, &w->dir);
 }
 
 static int walk_init(struct walk *w, struct uext4_fs *fs, struct uext4_inode *at, const char *path,
 	const struct cred *cred)
 {
-	size_t len = strlen(path);
-
-	*w = (struct walk){.volume = &fs->fs->volume, .cred = cred};
-	if (len == 0)
+	*w = (struct walk){.fs = fs, .cred = cred, .next = path, .dir = to_inode(at)};
+	if (path[0] == 0)
 		return ERR(ENOENT);
-	if (len >= PATH_MAX)
+	if (strlen(path) >= PATH_MAX)
 		return ERR(ENAMETOOLONG);
-	w->rest = os_strdup(path);
-	if (!w->rest)
-		return ERR(ENOMEM);
-	w->next = w->rest;
-	if (path[0] == '/' || !at) {
-		int err = inode_get(w->volume, UEXT4_ROOT_INO, &w->dir);
-
-		if (err)
-			os_free(w->rest);
-		return err;
-	}
-	w->dir = to_inode(at);
-	inode_hold(w->dir);
-	return 0;
+	return path[0] == '/' || !at ? walk_to_root(w) : 0;
 }
 
 static void walk_fini(struct walk *w)
 {
-	if (w->dir)
-		inode_put(w->dir);
-	os_free(w->rest);
+	walk_leave(w);
+	os_free(w->expanded);
+	tally_add(&w->fs->fs->volume.operations, OP_LOOKUP, w->lookups);
+}
+
+/* The directory with a reference of the caller's. */
+static struct inode *walk_take_dir(struct walk *w)
+{
+	if (!w->held)
+		inode_hold(w->dir);
+	w->held = false;
+	return w->dir;
+}
+
+static const char *behind_slashes(const char *s)
+{
+	while (*s == '/')
+		s++;
+	return s;
 }
 
 /* Takes the next component into last; false at the end of the path. */
 static int walk_component(struct walk *w)
 {
-	size_t len;
+	const char *begin = behind_slashes(w->next), *end;
 
-	w->next += strspn(w->next, "/");
-	if (!*w->next)
+	if (!*begin)
 		return 0;
-	len = strcspn(w->next, "/");
-	if (len > 255)
+	end = strchrnul(begin, '/');
+	if (end - begin > 255)
 		return ERR(ENAMETOOLONG);
-	memcpy(w->last, w->next, len);
-	w->last[len] = 0;
-	w->next += len;
-	w->must_be_dir = *w->next == '/';
+	w->last = (struct name){begin, (u32)(end - begin)};
+	w->next = end;
+	w->must_be_dir = *end == '/';
 	return 1;
 }
 
 static bool walk_at_end(const struct walk *w)
 {
-	return w->next[strspn(w->next, "/")] == 0;
+	return *behind_slashes(w->next) == 0;
 }
 
 /* "." and ".." ask for search permission like any other name. */
 static int walk_lookup(struct walk *w, struct inode **out)
 {
-	return api_lookup(w->dir, w->cred, (struct name){w->last, (u32)strlen(w->last)}, out);
+	w->lookups++;
+	return dir_lookup_inode(w->dir, w->cred, w->last, out);
 }
 
 /* Puts the target in front of what is left. Takes the reference to link. */
@@ -128,8 +161,8 @@ static int walk_follow(struct walk *w, struct inode *link)
 		return n ? (int)n : ERR(ENOENT);
 	}
 	memcpy(joined + min_of((size_t)n, size), w->next, tail);
-	os_free(w->rest);
-	w->rest = joined;
+	os_free(w->expanded);
+	w->expanded = joined;
 	w->next = joined;
 	return joined[0] == '/' ? walk_to_root(w) : 0;
 }
@@ -159,8 +192,7 @@ static int walk_all(struct walk *w, bool follow_last, struct inode **out)
 	}
 	if (more < 0)
 		return more;
-	*out = w->dir;
-	w->dir = NULL;
+	*out = walk_take_dir(w);
 	return 0;
 }
 
@@ -239,10 +271,10 @@ int api_resolve_last(struct uext4_fs *fs, struct uext4_inode *at, const char *pa
 		return err;
 	err = follow ? walk_to_new(&w) : walk_to_parent(&w);
 	if (!err) {
-		memcpy(out->name, w.last, strlen(w.last) + 1);
-		out->dir = from_inode(w.dir);
+		memcpy(out->name, w.last.s, w.last.len);
+		out->name[w.last.len] = 0;
+		out->dir = from_inode(walk_take_dir(&w));
 		out->slash = w.must_be_dir;
-		w.dir = NULL;
 	}
 	walk_fini(&w);
 	return err;

@@ -46,6 +46,8 @@
 	X(WAKE_LOST, "JB-4", "the commit's end wakes nobody")                                      \
 	X(LOCK_ORDER, "section J", "rename locks its directories in the wrong order")              \
 	X(NAME_KEPT, "DR-18", "the cache of names keeps what a rename or unlink took away")        \
+	X(NAME_NOT_ASKED_AGAIN, "DR-18",                                                           \
+		"a name found without a lock is not asked for again when its inode is had")        \
 	X(LINKS_STALE, "DR-16", "unlink does not write the link count")                            \
 	X(CONVERT_BEFORE_IO, "IO-50",                                                              \
 		"blocks of a direct write are marked written before the data is there")            \

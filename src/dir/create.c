@@ -1,6 +1,7 @@
 /* New names: files, directories, symlinks, devices, hard links, unnamed files. */
 #include "base/err.h"
 #include "dir/dir_priv.h"
+#include "dir/name_cache.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -113,6 +114,8 @@ static int create_attempt(struct inode *dir, const struct cred *cred, struct nam
 		dir_spend_as(dir, cred);
 		err = create_once(dir, cred, name, req, out);
 	}
+	if (!err)
+		name_cache_enter(dir, name, (*out)->ino);
 	os_rwsem_unlock(&dir->lock);
 	if (err && *out)
 		inode_put(*out);
@@ -242,6 +245,8 @@ static int link_attempt(
 			dir_add_credits(dir) + ORPHAN_CREDITS + 2 * INODE_DIRTY_CREDITS, 0);
 	if (!err)
 		err = handle_end(&h, link_in(&h, dir, name, i));
+	if (!err)
+		name_cache_enter(dir, name, i->ino);
 	os_rwsem_unlock(&i->lock);
 	os_rwsem_unlock(&dir->lock);
 	return err;

@@ -15,9 +15,12 @@
 #include "os/assert.h"
 #include "os/atomic.h"
 
+enum { NAME_HIT, NAME_MISS };
+
 struct dir_room {
 	struct os_mutex rename_lock;		   /* rank RENAME: moves between directories */
 	struct name_cache *names;		   /* immutable */
+	struct tally lookups;			   /* NAME_HIT, NAME_MISS */
 	void (*replace_hook)(struct inode *moved); /* set before service starts */
 };
 
@@ -158,8 +161,7 @@ ino_nr inline_parent(struct inode *dir);
 
 /* --- name.c: what the operations share --- */
 bool name_is_dots(struct name n);
-/* Our own hashes of it, not of the format. */
-u64 name_hash(u64 seed, struct name n);
+/* Our own hash of it, not of the format. */
 u32 name_spread(struct name n);
 /* Write permission, live directory, not read-only; under dir->lock. */
 int dir_change_check(struct inode *dir, const struct cred *cred);

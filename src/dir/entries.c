@@ -1,6 +1,7 @@
 /* Lookup and change by name, whatever the directory's format. */
 #include "base/err.h"
 #include "base/mutant.h"
+#include "base/trace.h"
 #include "dir/dir_priv.h"
 #include "dir/name_cache.h"
 
@@ -148,7 +149,7 @@ static int drop_index(struct handle *h, struct inode *dir)
 	return inode_dirty(h, dir);
 }
 
-static int add(struct handle *h, struct inode *dir, struct name name, ino_nr ino, u8 type)
+int dir_add(struct handle *h, struct inode *dir, struct name name, ino_nr ino, u8 type)
 {
 	int err;
 
@@ -159,15 +160,6 @@ static int add(struct handle *h, struct inode *dir, struct name name, ino_nr ino
 		return err;
 	err = drop_index(h, dir);
 	return err ? err : add_linear(h, dir, name, ino, type);
-}
-
-int dir_add(struct handle *h, struct inode *dir, struct name name, ino_nr ino, u8 type)
-{
-	int err = add(h, dir, name, ino, type);
-
-	if (!err)
-		name_cache_enter(dir, name, ino);
-	return err;
 }
 
 /* At most: raise the root, split a node per level, split the leaf, each with one new block. */
@@ -328,28 +320,57 @@ int dir_lookup(struct inode *dir, const struct cred *cred, struct name name, ino
 }
 
 /* After an abort only the blocks tell what is there. */
-static int lookup_cached(struct inode *dir, const struct cred *cred, struct name name, ino_nr *ino)
+static bool remembered(struct inode *dir, struct name name, struct name_found *out)
 {
-	u8 type;
+	return !journal_aborted(dir->volume->journal) && name_cache_find(dir, name, out);
+}
 
-	if (journal_aborted(dir->volume->journal) || !name_cache_find(dir, name, ino))
-		return lookup_locked(dir, cred, name, ino, &type);
-	return inode_permission(dir, cred, PERM_EXEC);
+static int lookup_under_lock(
+	struct inode *dir, const struct cred *cred, struct name name, struct inode **out)
+{
+	struct name_found found;
+	bool hit = remembered(dir, name, &found);
+	u8 type;
+	int err;
+
+	tally_add(&dir->volume->dirs->lookups, hit ? NAME_HIT : NAME_MISS, 1);
+	if (hit)
+		err = inode_permission(dir, cred, PERM_EXEC);
+	else
+		err = lookup_locked(dir, cred, name, &found.ino, &type);
+	return err ? err : inode_get(dir->volume, found.ino, out);
+}
+
+/* What is in memory, without a lock; the name was still there when its inode could go no more. */
+static struct inode *lookup_in_memory(struct inode *dir, struct name name)
+{
+	struct name_found found;
+	struct inode *i;
+
+	if (!remembered(dir, name, &found))
+		return NULL;
+	TRACE("name_found", dir->ino, found.ino);
+	i = inode_get_cached(dir->volume, found.ino);
+	if (!i || name_still_found(&found) || MUTANT(NAME_NOT_ASKED_AGAIN))
+		return i;
+	inode_put(i);
+	return NULL;
 }
 
 /* Under the lock the name can't go, so neither can its inode: the number is not yet another's. */
 int dir_lookup_inode(
 	struct inode *dir, const struct cred *cred, struct name name, struct inode **out)
 {
-	ino_nr ino;
 	int err = lookup_check(dir);
 
 	if (err)
 		return err;
+	if (!cred->check && (*out = lookup_in_memory(dir, name)) != NULL) {
+		tally_add(&dir->volume->dirs->lookups, NAME_HIT, 1);
+		return 0;
+	}
 	os_rwsem_lock_shared(&dir->lock);
-	err = lookup_cached(dir, cred, name, &ino);
-	if (!err)
-		err = inode_get(dir->volume, ino, out);
+	err = lookup_under_lock(dir, cred, name, out);
 	os_rwsem_unlock_shared(&dir->lock);
 	return err;
 }

@@ -33,14 +33,20 @@ void dir_fini(struct volume *v)
 	v->dirs = NULL;
 }
 
+void name_cache_stats(const struct volume *v, u64 *hits, u64 *misses)
+{
+	*hits = tally_sum(&v->dirs->lookups, NAME_HIT);
+	*misses = tally_sum(&v->dirs->lookups, NAME_MISS);
+}
+
 void dir_set_replace_hook(struct volume *v, void (*hook)(struct inode *moved))
 {
 	v->dirs->replace_hook = hook;
 }
 
-u64 name_hash(u64 seed, struct name n)
+u32 name_spread(struct name n)
 {
-	u64 word = 0, h = seed;
+	u64 word = 0, h = n.len;
 
 	for (; n.len > sizeof(word); n.s += sizeof(word), n.len -= sizeof(word)) {
 		memcpy(&word, n.s, sizeof(word));
@@ -48,12 +54,7 @@ u64 name_hash(u64 seed, struct name n)
 	}
 	word = 0;
 	memcpy(&word, n.s, n.len);
-	return hash_u64(h ^ word);
-}
-
-u32 name_spread(struct name n)
-{
-	return (u32)name_hash(n.len, n);
+	return (u32)hash_u64(h ^ word);
 }
 
 /* A removed directory takes no new names. */

@@ -4,6 +4,7 @@
  * not kept.
  */
 #include "dir/name_cache.h"
+#include "base/hash.h"
 #include "base/mutant.h"
 #include "dir/dir_priv.h"
 #include "os/mem.h"
@@ -12,29 +13,31 @@
 
 #define SHARDS 64
 #define WAYS 4
+#define WORDS 6 /* of the longest name kept */
 
+/* Read without a lock, so each field is atomic; they change under the shard's lock. */
 struct name_entry {
-	u64 key; /* inode.name_key of the directory; 0 = unused */
+	u32 seq; /* odd while the rest changes */
 	ino_nr ino;
-	u8 len;
-	char name[51];
+	u64 key;	 /* inode.name_key of the directory; 0 = unused */
+	u64 name[WORDS]; /* behind the name zeros, to the end of the next word */
 };
 _Static_assert(sizeof(struct name_entry) == 64, "a cache line");
 
 struct name_set {
-	struct name_entry way[WAYS]; /* lock: the shard's */
+	struct name_entry way[WAYS];
 };
 
 struct name_shard {
-	_Alignas(64) struct os_mutex lock; /* rank CACHE */
-	u32 turn;			   /* lock; the way that is overwritten next */
-	u64 hits, misses;		   /* lock */
+	struct os_mutex lock; /* rank CACHE */
+	u32 turn;	      /* lock; the way that is overwritten next */
 };
 
 struct name_cache {
 	u64 last_key; /* atomic */
 	u32 count;    /* of sets; a power of two; immutable */
 	struct name_set *set;
+	void *memory; /* set's, before it was aligned */
 	struct name_shard shard[SHARDS];
 };
 
@@ -47,11 +50,13 @@ struct name_cache *name_cache_create(u64 max_bytes)
 	c->count = SHARDS;
 	while ((u64)c->count * 2 * sizeof(struct name_set) <= max_bytes && c->count < 1u << 24)
 		c->count *= 2;
-	c->set = os_calloc(c->count, sizeof(*c->set));
-	if (!c->set) {
+	c->memory = os_calloc((size_t)c->count + 1, sizeof(*c->set));
+	if (!c->memory) {
 		os_free(c);
 		return NULL;
 	}
+	c->set = (struct name_set *)round_up_to(
+		(u64)(uintptr_t)c->memory, sizeof(struct name_entry));
 	for (unsigned k = 0; k < SHARDS; k++)
 		os_mutex_init(&c->shard[k].lock, RANK_CACHE, "name cache");
 	return c;
@@ -61,58 +66,104 @@ void name_cache_destroy(struct name_cache *c)
 {
 	for (unsigned k = 0; k < SHARDS; k++)
 		os_mutex_fini(&c->shard[k].lock);
-	os_free(c->set);
+	os_free(c->memory);
 	os_free(c);
 }
 
-static bool is_kept(struct name name)
-{
-	return name.len && name.len <= sizeof(((struct name_entry *)0)->name);
-}
-
-struct place {
+/* What is looked for, and where. */
+struct wanted {
+	u64 key;
+	u32 words;
+	u32 first; /* the way to begin with */
 	struct name_set *set;
 	struct name_shard *shard;
-	u64 key;
+	u64 name[WORDS + 1]; /* zeros behind it */
 };
 
-static struct place place_of(struct name_cache *c, u64 key, struct name name)
+/* False: such a name is never kept. */
+static bool wanted_init(struct wanted *w, struct name_cache *c, u64 key, struct name name)
 {
-	u64 h = name_hash(key, name);
-	u32 n = (u32)h & (c->count - 1);
+	u64 h = key;
+	u32 n;
 
-	return (struct place){&c->set[n], &c->shard[n % SHARDS], key};
+	if (!key || !name.len || name.len > WORDS * sizeof(u64))
+		return false;
+	w->key = key;
+	w->words = (name.len + 7) / 8;
+	w->name[w->words - 1] = 0;
+	w->name[w->words] = 0;
+	memcpy(w->name, name.s, name.len);
+	for (u32 k = 0; k < w->words; k++)
+		h = hash_u64(h ^ w->name[k]);
+	n = (u32)h & (c->count - 1);
+	w->set = &c->set[n];
+	w->shard = &c->shard[n % SHARDS];
+	w->first = (u32)(h >> 32);
+	return true;
 }
 
-static struct name_entry *find_locked(const struct place *p, struct name name)
+static struct name_entry *way_of(const struct wanted *w, u32 k)
 {
-	for (unsigned k = 0; k < WAYS; k++) {
-		struct name_entry *e = &p->set->way[k];
+	return &w->set->way[(w->first + k) % WAYS];
+}
 
-		if (e->key == p->key && e->len == name.len &&
-			memcmp(e->name, name.s, name.len) == 0)
-			return e;
+static bool is_wanted(const struct name_entry *e, const struct wanted *w)
+{
+	if (atomic_load_acq(&e->key) != w->key)
+		return false;
+	for (u32 k = 0; k < w->words; k++)
+		if (atomic_load_acq(&e->name[k]) != w->name[k])
+			return false;
+	return w->words == WORDS || atomic_load_acq(&e->name[w->words]) == 0;
+}
+
+/* All loads are in order, so what was read belongs together if seq is as it was. */
+bool name_cache_find(struct inode *dir, struct name name, struct name_found *out)
+{
+	struct wanted w;
+
+	if (!wanted_init(&w, dir->volume->dirs->names, atomic_load_relaxed(&dir->name_key), name))
+		return false;
+	for (u32 k = 0; k < WAYS; k++) {
+		const struct name_entry *e = way_of(&w, k);
+
+		out->seq = &e->seq;
+		out->at = atomic_load_acq(&e->seq);
+		if (!is_wanted(e, &w))
+			continue;
+		out->ino = atomic_load_acq(&e->ino);
+		return out->at % 2 == 0 && name_still_found(out);
 	}
+	return false;
+}
+
+static struct name_entry *find_locked(const struct wanted *w)
+{
+	for (u32 k = 0; k < WAYS; k++)
+		if (is_wanted(way_of(w, k), w))
+			return way_of(w, k);
 	return NULL;
 }
 
-bool name_cache_find(struct inode *dir, struct name name, ino_nr *ino)
+static struct name_entry *room_locked(const struct wanted *w)
 {
-	struct name_cache *c = dir->volume->dirs->names;
-	u64 key = atomic_load_relaxed(&dir->name_key);
-	struct name_entry *e;
-	struct place p;
+	for (u32 k = 0; k < WAYS; k++)
+		if (!way_of(w, k)->key)
+			return way_of(w, k);
+	return &w->set->way[w->shard->turn++ % WAYS];
+}
 
-	if (!key || !is_kept(name))
-		return false;
-	p = place_of(c, key, name);
-	os_mutex_lock(&p.shard->lock);
-	e = find_locked(&p, name);
-	if (e)
-		*ino = e->ino;
-	*(e ? &p.shard->hits : &p.shard->misses) += 1;
-	os_mutex_unlock(&p.shard->lock);
-	return e;
+/* Each store comes after the one before it for whoever reads. */
+static void set_locked(struct name_entry *e, const struct wanted *w, ino_nr ino)
+{
+	u32 seq = e->seq;
+
+	atomic_store_rel(&e->seq, seq + 1);
+	atomic_store_rel(&e->key, w->key);
+	atomic_store_rel(&e->ino, ino);
+	for (u32 k = 0; k < min_of(w->words + 1, (u32)WORDS); k++)
+		atomic_store_rel(&e->name[k], w->name[k]);
+	atomic_store_rel(&e->seq, seq + 2);
 }
 
 /* Of those who hold the lock shared one gives the key. */
@@ -126,62 +177,33 @@ static u64 key_made(struct name_cache *c, struct inode *dir)
 	return atomic_cas(&dir->name_key, &key, fresh) ? fresh : key;
 }
 
-static struct name_entry *room_locked(const struct place *p)
-{
-	for (unsigned k = 0; k < WAYS; k++)
-		if (!p->set->way[k].key)
-			return &p->set->way[k];
-	return &p->set->way[p->shard->turn++ % WAYS];
-}
-
 void name_cache_enter(struct inode *dir, struct name name, ino_nr ino)
 {
 	struct name_cache *c = dir->volume->dirs->names;
 	struct name_entry *e;
-	struct place p;
+	struct wanted w;
 
-	if (!is_kept(name))
+	if (!wanted_init(&w, c, key_made(c, dir), name))
 		return;
-	p = place_of(c, key_made(c, dir), name);
-	os_mutex_lock(&p.shard->lock);
-	e = find_locked(&p, name);
-	if (!e)
-		e = room_locked(&p);
-	e->key = p.key;
-	e->ino = ino;
-	e->len = (u8)name.len;
-	memcpy(e->name, name.s, name.len);
-	os_mutex_unlock(&p.shard->lock);
+	os_mutex_lock(&w.shard->lock);
+	e = find_locked(&w);
+	set_locked(e ? e : room_locked(&w), &w, ino);
+	os_mutex_unlock(&w.shard->lock);
 }
 
 void name_cache_drop(struct inode *dir, struct name name)
 {
-	struct name_cache *c = dir->volume->dirs->names;
 	u64 key = atomic_load_relaxed(&dir->name_key);
 	struct name_entry *e;
-	struct place p;
+	struct wanted w;
 
-	if (!key || !is_kept(name) || MUTANT(NAME_KEPT))
+	if (!wanted_init(&w, dir->volume->dirs->names, key, name) || MUTANT(NAME_KEPT))
 		return;
-	p = place_of(c, key, name);
-	os_mutex_lock(&p.shard->lock);
-	e = find_locked(&p, name);
-	if (e)
-		e->key = 0;
-	os_mutex_unlock(&p.shard->lock);
-}
-
-void name_cache_stats(const struct volume *v, u64 *hits, u64 *misses)
-{
-	struct name_cache *c = v->dirs->names;
-
-	*hits = *misses = 0;
-	for (unsigned k = 0; k < SHARDS; k++) {
-		struct name_shard *s = &c->shard[k];
-
-		os_mutex_lock(&s->lock);
-		*hits += s->hits;
-		*misses += s->misses;
-		os_mutex_unlock(&s->lock);
+	os_mutex_lock(&w.shard->lock);
+	e = find_locked(&w);
+	if (e) {
+		atomic_store_rel(&e->key, 0ull);
+		atomic_store_rel(&e->seq, e->seq + 2);
 	}
+	os_mutex_unlock(&w.shard->lock);
 }

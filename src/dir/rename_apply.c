@@ -1,6 +1,7 @@
 /* The changes of a rename, in one handle. */
 #include "base/err.h"
 #include "base/mutant.h"
+#include "dir/name_cache.h"
 #include "dir/rename_priv.h"
 
 #include <sys/stat.h>
@@ -170,5 +171,8 @@ int rename_apply(struct rename *r)
 	if (err)
 		return err;
 	err = r->flags & RENAME_F_EXCHANGE ? exchange(&h, r) : move_with_whiteout(&h, r);
-	return handle_end(&h, err);
+	err = handle_end(&h, err);
+	if (!err)
+		name_cache_enter(r->to_dir, r->to, r->source->ino);
+	return err;
 }

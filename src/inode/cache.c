@@ -4,45 +4,11 @@
  */
 #include "base/err.h"
 #include "base/mutant.h"
-#include "base/mutant.h"
-#include "inode/dio.h"
+#include "inode/cache_priv.h"
 #include "inode/xattr_priv.h"
 #include "os/mem.h"
 
-#include <string.h>
-
-#define SHARDS 64
-#define BUCKETS 512
 #define UNUSED_MAX 65536
-#define EVICT_SCAN 32
-
-struct icache_shard {
-	struct os_mutex lock;	       /* rank CACHE */
-	struct os_cond change;	       /* with lock: an inode was loaded or is gone */
-	struct inode *bucket[BUCKETS]; /* lock */
-	struct list unused;	       /* lock; oldest first */
-	u32 unused_count;	       /* lock */
-	u32 referenced;		       /* lock; inodes with refs > 0 */
-	u64 hits, misses;	       /* lock */
-};
-
-struct icache {
-	u32 unused_max; /* per shard */
-	const struct iofile_ops *io_ops;
-	struct xattr_cache *xattrs;
-	struct dio_reapers reapers;
-	struct icache_shard shard[SHARDS];
-};
-
-static struct icache_shard *shard_of(struct volume *v, ino_nr ino)
-{
-	return &v->inodes->shard[ino % SHARDS];
-}
-
-static struct inode **bucket_of(struct icache_shard *s, ino_nr ino)
-{
-	return &s->bucket[ino / SHARDS % BUCKETS];
-}
 
 int icache_create(struct volume *v, const struct icache_params *params)
 {
@@ -58,8 +24,8 @@ int icache_create(struct volume *v, const struct icache_params *params)
 	}
 	os_rwsem_init(&c->reapers.lock, RANK_INVALIDATE, "direct I/O reapers");
 	list_init(&c->reapers.list);
-	c->unused_max = div_up(params->max_unused ? params->max_unused : UNUSED_MAX, SHARDS);
-	for (unsigned k = 0; k < SHARDS; k++) {
+	c->unused_max = div_up(params->max_unused ? params->max_unused : UNUSED_MAX, ICACHE_SHARDS);
+	for (unsigned k = 0; k < ICACHE_SHARDS; k++) {
 		os_mutex_init(&c->shard[k].lock, RANK_CACHE, "inode cache");
 		os_cond_init(&c->shard[k].change, "inode cache");
 		list_init(&c->shard[k].unused);
@@ -103,7 +69,7 @@ struct xattr_cache *icache_xattrs(struct volume *v)
 void icache_stats(struct volume *v, u64 *hits, u64 *misses)
 {
 	*hits = *misses = 0;
-	for (unsigned k = 0; k < SHARDS; k++) {
+	for (unsigned k = 0; k < ICACHE_SHARDS; k++) {
 		struct icache_shard *s = &v->inodes->shard[k];
 
 		os_mutex_lock(&s->lock);
@@ -118,7 +84,7 @@ static struct inode *find_locked(struct icache_shard *s, ino_nr ino)
 	struct inode *i;
 
 	ASSERT(os_mutex_held(&s->lock));
-	for (i = *bucket_of(s, ino); i; i = i->hash_next)
+	for (i = *icache_bucket_of(s, ino); i; i = i->hash_next)
 		if (i->ino == ino)
 			return i;
 	return NULL;
@@ -129,15 +95,13 @@ static void ref_locked(struct icache_shard *s, struct inode *i)
 	if (atomic_add(&i->refs, 1) != 1)
 		return;
 	s->referenced++;
-	if (!list_empty(&i->lru)) {
-		list_del(&i->lru);
+	if (!list_empty(&i->lru))
 		s->unused_count--;
-	}
 }
 
 static void enter_locked(struct icache_shard *s, struct inode *i)
 {
-	struct inode **b = bucket_of(s, i->ino);
+	struct inode **b = icache_bucket_of(s, i->ino);
 
 	i->hash_next = *b;
 	*b = i;
@@ -145,9 +109,9 @@ static void enter_locked(struct icache_shard *s, struct inode *i)
 	s->referenced++;
 }
 
-static void leave_locked(struct icache_shard *s, struct inode *i)
+void icache_leave_locked(struct icache_shard *s, struct inode *i)
 {
-	struct inode **p = bucket_of(s, i->ino);
+	struct inode **p = icache_bucket_of(s, i->ino);
 
 	while (*p != i)
 		p = &(*p)->hash_next;
@@ -173,7 +137,7 @@ static void loaded(struct icache_shard *s, struct inode *i, int err)
 	os_mutex_lock(&s->lock);
 	atomic_and(&i->state, ~(u32)INODE_LOADING);
 	if (err) {
-		leave_locked(s, i);
+		icache_leave_locked(s, i);
 		s->referenced--;
 	}
 	os_cond_broadcast(&s->change);
@@ -184,7 +148,7 @@ static void loaded(struct icache_shard *s, struct inode *i, int err)
 
 static int get(struct volume *v, ino_nr ino, bool special, struct inode **out)
 {
-	struct icache_shard *s = shard_of(v, ino);
+	struct icache_shard *s = icache_shard_of(v, ino);
 	struct inode *fresh, *i;
 	int err;
 
@@ -242,6 +206,23 @@ int inode_get(struct volume *v, ino_nr ino, struct inode **out)
 		v, ERR(EUCLEAN), ino, 0, "an attribute value is used as a file; run e2fsck");
 }
 
+struct inode *inode_get_cached(struct volume *v, ino_nr ino)
+{
+	struct icache_shard *s = icache_shard_of(v, ino);
+	struct inode *i;
+
+	os_mutex_lock(&s->lock);
+	i = find_locked(s, ino);
+	if (i && !inode_state(i, INODE_FREEING | INODE_LOADING | INODE_EA)) {
+		ref_locked(s, i);
+		s->hits++;
+	} else {
+		i = NULL;
+	}
+	os_mutex_unlock(&s->lock);
+	return i;
+}
+
 int inode_get_special(struct volume *v, ino_nr ino, struct inode **out)
 {
 	if (ino == 0 || ino > v->sb.inodes_count)
@@ -260,7 +241,7 @@ void inode_hold(struct inode *i)
 
 bool inode_hold_unless_freeing(struct inode *i)
 {
-	struct icache_shard *s = shard_of(i->volume, i->ino);
+	struct icache_shard *s = icache_shard_of(i->volume, i->ino);
 	bool held;
 
 	os_mutex_lock(&s->lock);
@@ -273,7 +254,7 @@ bool inode_hold_unless_freeing(struct inode *i)
 
 int icache_insert(struct inode *i)
 {
-	struct icache_shard *s = shard_of(i->volume, i->ino);
+	struct icache_shard *s = icache_shard_of(i->volume, i->ino);
 	struct inode *old;
 
 	os_mutex_lock(&s->lock);
@@ -291,168 +272,12 @@ int icache_insert(struct inode *i)
 
 void icache_forget_new(struct inode *i)
 {
-	struct icache_shard *s = shard_of(i->volume, i->ino);
+	struct icache_shard *s = icache_shard_of(i->volume, i->ino);
 
 	os_mutex_lock(&s->lock);
-	leave_locked(s, i);
+	icache_leave_locked(s, i);
 	s->referenced--;
 	os_mutex_unlock(&s->lock);
-}
-
-#define LAST_WRITES 8 /* a quarter of a second in all */
-
-/*
- * Who drops an inode waits for what is on its way: a commit may not forget it before (JB-20). Want
- * of memory passes; if it does not, the loss is told, and known to the next sync (IO-75).
- */
-static void write_last(struct inode *i)
-{
-	int err = iofile_write_range(&i->io, 0, UINT64_MAX, true);
-
-	if (MUTANT(DROPPED_SILENTLY))
-		return;
-	for (unsigned k = 0; err == -ENOMEM && k < LAST_WRITES; k++) {
-		os_sleep_ns(NSEC_PER_MSEC << k);
-		err = iofile_write_range(&i->io, 0, UINT64_MAX, true);
-	}
-	if (!iofile_is_dirty(&i->io))
-		return;
-	iofile_error_set(&i->io, err ? err : ERR(EIO));
-	log_msg(&i->volume->log, LOG_ERROR,
-		"inode %u: data could not be written (%d) and is lost with the cache", i->ino, err);
-}
-
-static void unused_add_locked(struct icache_shard *s, struct inode *i)
-{
-	list_add_tail(&s->unused, &i->lru);
-	s->unused_count++;
-}
-
-/*
- * What a failed truncation left to do is known in memory only: read anew, the file would show its
- * old blocks when it grows, and get a second record (OR-2).
- */
-static void keep(struct icache_shard *s, struct inode *i)
-{
-	os_mutex_lock(&s->lock);
-	atomic_and(&i->state, ~(u32)INODE_FREEING);
-	unused_add_locked(s, i);
-	os_cond_broadcast(&s->change);
-	os_mutex_unlock(&s->lock);
-}
-
-/*
- * Outside all locks: deletes or just drops, then lets those who wait for the number go on. False:
- * it had to be kept.
- */
-static bool retire(struct icache_shard *s, struct inode *i)
-{
-	struct volume *v = i->volume;
-
-	if (i->f.links == 0 && !inode_state(i, INODE_BAD)) {
-		inode_delete(i);
-	} else {
-		write_last(i);
-		inode_store_version(i);
-	}
-	if (inode_still_untruncated(i)) {
-		keep(s, i);
-		return false;
-	}
-	inode_teardown(i);
-	os_mutex_lock(&s->lock);
-	leave_locked(s, i);
-	os_mutex_unlock(&s->lock);
-	xattr_drain(v);
-	if (!orphan_bury(i))
-		inode_free_memory(i);
-	return true;
-}
-
-/* The oldest unused inode that costs no I/O to drop; with force any. */
-static struct inode *victim_locked(struct icache_shard *s, bool force)
-{
-	unsigned scanned = 0;
-
-	while (!list_empty(&s->unused) && (force || scanned++ < EVICT_SCAN)) {
-		struct inode *i = list_first(&s->unused, struct inode, lru);
-
-		if (!force && iofile_is_dirty(&i->io)) {
-			list_move_tail(&s->unused, &i->lru);
-			continue;
-		}
-		list_del(&i->lru);
-		s->unused_count--;
-		atomic_or(&i->state, INODE_FREEING);
-		return i;
-	}
-	return NULL;
-}
-
-static bool dropped_not_last(struct inode *i)
-{
-	u32 refs = atomic_load_relaxed(&i->refs);
-
-	while (refs > 1)
-		if (atomic_cas(&i->refs, &refs, refs - 1))
-			return true;
-	return false;
-}
-
-static bool must_go(const struct inode *i)
-{
-	return i->f.links == 0 || inode_state(i, INODE_BAD);
-}
-
-void inode_put(struct inode *i)
-{
-	struct icache_shard *s = shard_of(i->volume, i->ino);
-	struct inode *out = NULL;
-
-	if (dropped_not_last(i))
-		return;
-	os_mutex_lock(&s->lock);
-	if (atomic_sub(&i->refs, 1) == 0) {
-		s->referenced--;
-		if (must_go(i)) {
-			atomic_or(&i->state, INODE_FREEING);
-			out = i;
-		} else {
-			unused_add_locked(s, i);
-			if (s->unused_count > i->volume->inodes->unused_max)
-				out = victim_locked(s, false);
-		}
-	}
-	os_mutex_unlock(&s->lock);
-	if (out)
-		(void)retire(s, out);
-}
-
-static u32 shrink_shard(struct icache_shard *s, u32 keep)
-{
-	struct inode *i;
-	u32 referenced;
-
-	os_mutex_lock(&s->lock);
-	while (s->unused_count > keep && (i = victim_locked(s, true)) != NULL) {
-		os_mutex_unlock(&s->lock);
-		keep += !retire(s, i);
-		os_mutex_lock(&s->lock);
-	}
-	referenced = s->referenced;
-	os_mutex_unlock(&s->lock);
-	return referenced;
-}
-
-u32 icache_shrink(struct volume *v, u32 keep)
-{
-	u32 referenced = 0;
-
-	xattr_drain(v);
-	for (unsigned k = 0; k < SHARDS; k++)
-		referenced += shrink_shard(
-			&v->inodes->shard[k], keep == UINT32_MAX ? keep : keep / SHARDS);
-	return referenced;
 }
 
 /* Of the bucket's inodes in use the next by number, held, once it isn't on its way out. */
@@ -480,10 +305,10 @@ static struct inode *next_in_use(struct icache_shard *s, unsigned bucket, u64 af
 
 void icache_barrier(struct volume *v)
 {
-	for (unsigned k = 0; k < SHARDS; k++) {
+	for (unsigned k = 0; k < ICACHE_SHARDS; k++) {
 		struct icache_shard *s = &v->inodes->shard[k];
 
-		for (unsigned b = 0; b < BUCKETS; b++) {
+		for (unsigned b = 0; b < ICACHE_BUCKETS; b++) {
 			struct inode *i;
 
 			for (u64 at = 0; (i = next_in_use(s, b, at)) != NULL;) {

@@ -37,22 +37,28 @@ enum inode_state {	       /* bits of inode->state, atomic */
 };
 
 struct inode {
-	struct volume *volume;		 /* immutable */
-	ino_nr ino;			 /* immutable */
-	u32 refs;			 /* atomic; 0 -> 1 only under the cache shard lock */
-	u32 state;			 /* atomic, INODE_* */
+	/* What a lookup touches, in one cache line. */
+	struct volume *volume;	 /* immutable */
+	ino_nr ino;		 /* immutable */
+	u32 refs;		 /* atomic; 0 -> 1 only under the cache shard lock */
+	u32 state;		 /* atomic, INODE_* */
+	bool used_again;	 /* lock: cache shard */
+	struct inode *hash_next; /* lock: cache shard */
+	struct list lru;	 /* lock: cache shard */
+	u64 name_key; /* directories: of its names in the dir room's cache, or 0; atomic */
+
+	struct os_mutex raw_lock; /* rank INODE_META: f.blocks, disk_size, times while packing */
+	u64 size;		  /* VS; published with release (IO-59) */
+	u64 disk_size;		  /* DS; atomic, changes under raw_lock */
+	struct inode_fields
+		f; /* lock: IL exclusive to change, raw_lock as well for blocks and times */
+	struct filemap map;
 	struct os_rwsem lock;		 /* IL, rank INODE */
 	struct os_rwsem invalidate_lock; /* ML, rank INVALIDATE */
 	struct os_rwsem xattr_lock;	 /* rank XATTR */
-	struct os_mutex raw_lock; /* rank INODE_META: f.blocks, disk_size, times while packing */
-	struct inode_fields
-		f;     /* lock: IL exclusive to change, raw_lock as well for blocks and times */
-	u64 size;      /* VS; published with release (IO-59) */
-	u64 disk_size; /* DS; atomic, changes under raw_lock */
-	u32 csum_seed; /* I(n); immutable */
-	struct filemap map;
 	struct iofile io;
 	struct ordered_inode ordered;
+	u32 csum_seed;		       /* I(n); immutable */
 	u32 dio_in_flight;	       /* atomic; dio.h */
 	struct os_completion dio_idle; /* whoever holds IL exclusive may wait on it */
 	struct handle write_handle;    /* lock: IL exclusive; the buffered write in progress */
@@ -61,11 +67,8 @@ struct inode {
 	u32 lookups;		       /* atomic; the face's own reference count (FUSE nlookup) */
 	struct list orphan_node;       /* lock: orphans */
 	u32 orphan_slot;	       /* lock: orphans */
-	u64 name_key; /* directories: of its names in the dir room's cache, or 0; atomic */
-	u32 dir_hint; /* directories: block with room for the next entry; relaxed */
-	struct inode *hash_next; /* lock: cache shard */
-	struct list lru;	 /* lock: cache shard */
-	void *acl_cache;	 /* lock: xattr_lock; private to acl.c */
+	u32 dir_hint;	 /* directories: block with room for the next entry; relaxed */
+	void *acl_cache; /* lock: xattr_lock; private to acl.c */
 };
 
 struct icache_params {
@@ -78,6 +81,8 @@ void icache_set_io_ops(struct volume *v, const struct iofile_ops *ops);
 
 /* ESTALE: no links and nobody has it open. EUCLEAN/EBADMSG: reported by volume_error. */
 int inode_get(struct volume *v, ino_nr ino, struct inode **out);
+/* If it is in memory; NULL if not, or if inode_get would have to wait or to refuse it. */
+struct inode *inode_get_cached(struct volume *v, ino_nr ino);
 /* For internal callers: special numbers, EA inodes, orphans with no links. */
 int inode_get_special(struct volume *v, ino_nr ino, struct inode **out);
 void inode_hold(struct inode *i);

@@ -49,6 +49,7 @@ struct filemap_ops {
 };
 
 struct filemap {
+	u64 delayed; /* delayed blocks; atomic, changes under fm->lock */
 	struct volume *volume;
 	const struct filemap_ops *ops;
 	struct os_rwsem lock; /* rank FILEMAP */
@@ -61,7 +62,6 @@ struct filemap {
 	u64 size_blocks_hint; /* file size in blocks for the allocator; relaxed atomic */
 	u32 alloc_flags;      /* SPACE_ROOT etc. of the latest writer; relaxed atomic */
 	u64 cookie;	      /* atomic; changes under fm->lock */
-	u64 delayed;	      /* delayed blocks; atomic, changes under fm->lock */
 	u32 zeroings; /* conversions that zeroed around them; atomic, changes under fm->lock */
 	struct status_cache status;
 	struct prealloc pa;

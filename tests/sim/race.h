@@ -58,10 +58,12 @@ struct race {
 };
 
 extern const struct race *const races_direct[],
-	*const races_queue[], *const races_space[], *const races_cache[],
-							    *const races_cut[],
-								    *const races_sync[],
-									    *const races_fail[];
+	*const races_queue[], *const races_space[],
+				      *const races_cache[],
+					      *const races_cut[],
+						      *const races_sync[],
+							      *const races_fail[],
+								      *const races_names[];
 
 /* True when all of it went well; else, and unless quiet, the reason is printed. */
 bool race_passes(const struct race *race, enum mutant mutant, bool quiet);

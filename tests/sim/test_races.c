@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-static const struct race *const *const tables[] = {
-	races_direct, races_queue, races_space, races_cache, races_cut, races_sync, races_fail};
+static const struct race *const *const tables[] = {races_direct, races_queue, races_space,
+	races_cache, races_cut, races_sync, races_fail, races_names};
 
 #define RACES_MAX 64
 #define MUTANTS_MAX 64
@@ -74,6 +74,7 @@ static const struct planted planted[] = {
 	FOUND_BY(DELAYED_ANYWAY, "IO_71_nodelalloc"),
 	FOUND_BY(NOT_THROTTLED, "IO_64_throttled_writer"),
 	FOUND_BY(REPLACE_UNWRITTEN, "IO_85_replaced_file"),
+	FOUND_BY(NAME_NOT_ASKED_AGAIN, "DR_18_number_changes_hands"),
 };
 
 static const struct race *race_named(const char *name)

@@ -196,6 +196,31 @@ static void test_numbers_used_again(void **state)
 	end(&t, a, b);
 }
 
+/* What was found without a lock is asked for again when its inode is had. */
+static void test_found_and_then_gone(void **state)
+{
+	const struct name x = {"x", 1};
+	struct uext4_inode *a, *b;
+	struct name_found f;
+	struct dir_test t;
+	u64 ino;
+
+	start(&t, &a, &b);
+	ino = file(a, "x");
+	assert_true(name_cache_find(to_inode(a), x, &f));
+	assert_int_equal(f.ino, ino);
+	file(a, "y");
+	assert_true(name_still_found(&f));
+	assert_int_equal(uext4_unlink(a, NULL, "x"), 0);
+	assert_false(name_still_found(&f));
+	assert_false(name_cache_find(to_inode(a), x, &f));
+	file(a, "x");
+	assert_true(name_cache_find(to_inode(a), x, &f));
+	assert_int_equal(uext4_rename(a, "x", b, "x", NULL, 0), 0);
+	assert_false(name_still_found(&f));
+	end(&t, a, b);
+}
+
 /* One name in more directories than a small table has sets. */
 static void test_one_name_in_many_directories(void **state)
 {
@@ -299,6 +324,7 @@ int main(void)
 		cmocka_unit_test(test_DR_18_parents),
 		cmocka_unit_test(test_names_go_with_their_directory),
 		cmocka_unit_test(test_numbers_used_again),
+		cmocka_unit_test(test_found_and_then_gone),
 		cmocka_unit_test(test_one_name_in_many_directories),
 		cmocka_unit_test(test_more_names_than_room),
 		cmocka_unit_test(test_permission_to_search),

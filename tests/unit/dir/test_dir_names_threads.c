@@ -92,9 +92,64 @@ static void test_DR_18_changed_names_are_seen(void **state)
 	dt_end(&t);
 }
 
+static void watch_modes(void *arg)
+{
+	static const char *const names[] = {"x", "y"};
+	struct shared *s = arg;
+
+	for (u32 k = 0; !atomic_load_acq(&s->done); k++) {
+		struct uext4_inode *i;
+		struct uext4_stat st;
+
+		if (uext4_lookup(s->a, NULL, names[k % 2], &i))
+			continue;
+		if (uext4_stat(i, &st) || (st.mode & 0777) != 0600 + k % 2)
+			atomic_store_rel(&s->unexpected, 1);
+		uext4_inode_put(i);
+	}
+}
+
+/* Two files in turns have the one number that is left: who finds a name gets its file. */
+static void test_numbers_change_hands(void **state)
+{
+	struct os_thread *thread[READERS];
+	struct shared s = {0};
+	struct dir_test t;
+	char name[16];
+	u32 left = 0;
+
+	dt_make(&t, 16 << 20, "-b 1024 -N 16");
+	dt_up(&t);
+	s.a = dt_mkdir(t.root, "a");
+	for (; left < 16; left++) {
+		snprintf(name, sizeof(name), "%u", left);
+		if (dt_create(t.root, name, S_IFREG | 0644, NULL))
+			break;
+	}
+	assert_in_range(left, 1, 15);
+	snprintf(name, sizeof(name), "%u", left - 1);
+	assert_int_equal(uext4_unlink(t.root, NULL, name), 0);
+	for (u32 k = 0; k < READERS; k++)
+		assert_int_equal(os_thread_create(&thread[k], "lookups", watch_modes, &s), 0);
+	for (u32 k = 0; k < ROUNDS / 5; k++) {
+		const char *n = k % 2 ? "y" : "x";
+
+		while (dt_create(s.a, n, S_IFREG | (0600 + k % 2), NULL))
+			os_yield(); /* a reader holds the last file */
+		assert_int_equal(uext4_unlink(s.a, NULL, n), 0);
+	}
+	atomic_store_rel(&s.done, 1);
+	for (u32 k = 0; k < READERS; k++)
+		os_thread_join(thread[k]);
+	assert_int_equal(s.unexpected, 0);
+	uext4_inode_put(s.a);
+	dt_end(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_numbers_change_hands),
 		cmocka_unit_test(test_DR_18_changed_names_are_seen),
 	};
 
