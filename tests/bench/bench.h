@@ -85,12 +85,13 @@ struct target {
 bool target_find(struct target *t, const char *spec, const char *work_dir);
 void target_make(struct target *t, u64 image_bytes); /* at its first use */
 void target_close(struct target *t);
-void target_abandon(struct target *t); /* after an error */
-void target_up(struct target *t);      /* mounts or opens; mount_seconds says how long it took */
+void target_up(struct target *t); /* mounts or opens; mount_seconds says how long it took */
 void target_down(struct target *t);
 void target_cool(struct target *t, const char *path); /* nothing of the file is cached any more */
 void target_settle(
 	struct target *t); /* what it wrote is on the device: the next one has that alone */
+/* Its process, if it has one. */
+bool target_server(const struct target *t, char *pid, size_t size);
 void target_list(void);
 
 enum row_needs {
@@ -113,6 +114,7 @@ struct row {
 	enum row_needs needs;
 	enum target_id reference;
 	u32 targets; /* bits by target_id: those of the short set */
+	u32 not_on;  /* those that can't do it */
 	/* files */
 	u32 block, depth, threads, write_percent;
 	bool direct, sync;
@@ -121,7 +123,6 @@ struct row {
 	/* names */
 	u32 dirs, small_bytes;
 	/* images */
-	int step; /* enum of rows_image.h */
 	u64 image_bytes;
 	u32 full_percent;
 };
@@ -143,8 +144,11 @@ void row_stream(const struct row *r, struct target *t, double *out);
 void row_stream_new(const struct row *r, struct target *t, double *out);
 void row_names(const struct row *r, struct target *t, double *out);
 void row_tree(const struct row *r, struct target *t, double *out);
+void row_tar(const struct row *r, struct target *t, double *out);
 void row_mount(const struct row *r, struct target *t, double *out);
-void row_image(const struct row *r, struct target *t, double *out);
+void row_recovery(const struct row *r, struct target *t, double *out);
+void row_million(const struct row *r, struct target *t, double *out);
+void row_alloc(const struct row *r, struct target *t, double *out);
 void row_images_remove(void); /* those that rounds share */
 
 #define DATA_FILE "bench.data"

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <getopt.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,7 +93,8 @@ static u32 targets_of(const struct row *r)
 	u32 mask = 0;
 
 	for (unsigned n = 0; n < target_count; n++)
-		if (fits(r, &targets[n]) && (all_targets || r->targets & 1u << targets[n].id))
+		if (fits(r, &targets[n]) && !(r->not_on & 1u << targets[n].id) &&
+			(all_targets || r->targets & 1u << targets[n].id))
 			mask |= 1u << n;
 	return mask;
 }
@@ -135,6 +137,14 @@ static u64 image_bytes(void)
 	       (settings.full ? IMAGE_EXTRA_FULL : IMAGE_EXTRA);
 }
 
+static u32 without_nan(const struct result *results, u32 measured)
+{
+	for (unsigned n = 0; n < target_count; n++)
+		if (measured & 1u << n && isnan(results[n].value[0]))
+			measured &= ~(1u << n);
+	return measured;
+}
+
 /* Round by round, each beginning with another target. */
 static void run_pass(unsigned first)
 {
@@ -160,7 +170,8 @@ static void run_pass(unsigned first)
 	row_images_remove();
 	for (unsigned f = 0; f < pass_rows(first); f++)
 		if (row_wanted(&rows[first + f]))
-			report_row(&rows[first + f], targets, results[f], target_count, measured);
+			report_row(&rows[first + f], targets, results[f], target_count,
+				without_nan(results[f], measured));
 	if (verbose)
 		fprintf(stderr, "%s: %.1f s\n", r->name, now() - begin);
 }
@@ -286,9 +297,9 @@ static void stop(int signo)
 /* At exit; after an error or a signal mounts and images are still there. */
 static void clean_up(void)
 {
-	while (target_count)
-		target_abandon(&targets[--target_count]);
-	run_command("rm -rf --one-file-system '%s'", settings.work_dir);
+	run_command("awk -v d='%s/' 'index($2, d) == 1 { print $2 }' /proc/mounts | tac | "
+		    "xargs -r -n 1 umount -l; rm -rf --one-file-system '%s'",
+		settings.work_dir, settings.work_dir);
 }
 
 int main(int argc, char **argv)

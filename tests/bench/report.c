@@ -43,7 +43,9 @@ static double speed_ratio(const struct row *r, const struct result *s, const str
 	bool less_is_better = strcmp(r->unit, "ms") == 0 || strcmp(r->unit, "MiB") == 0 ||
 			      strcmp(r->unit, "1/file") == 0;
 
-	return less_is_better ? to->median / s->median : s->median / to->median;
+	if (less_is_better)
+		return s->median > 0 ? to->median / s->median : 0;
+	return to->median > 0 ? s->median / to->median : 0;
 }
 
 void report_begin(bool as_json, double minutes)
@@ -112,6 +114,8 @@ void report_row(const struct row *r, const struct target *targets, struct result
 	unsigned ceiling = find(targets, count, measured, CEILING);
 	bool noisy;
 
+	if (!measured)
+		return;
 	if (to == NONE) /* not here: the first, then */
 		to = (unsigned)__builtin_ctz(measured);
 	for (unsigned n = 0; n < count; n++)

@@ -1,6 +1,7 @@
 /* Setting targets up: backing files, mkfs, mounts, servers. */
 #include "bench.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -188,13 +189,50 @@ void target_up(struct target *t)
 	t->mount_seconds = now() - begin;
 }
 
+static bool has_argument(const char *pid, const char *wanted)
+{
+	char path[300], line[2048];
+	bool found = false;
+	size_t len;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%s/cmdline", pid);
+	f = fopen(path, "r");
+	if (!f)
+		return false;
+	len = fread(line, 1, sizeof(line) - 1, f);
+	line[len] = 0;
+	for (size_t at = 0; at < len && !found; at += strlen(line + at) + 1)
+		found = strcmp(line + at, wanted) == 0;
+	fclose(f);
+	return found;
+}
+
+bool target_server(const struct target *t, char *pid, size_t size)
+{
+	DIR *proc = opendir("/proc");
+	bool found = false;
+	struct dirent *e;
+
+	if (!proc)
+		die("bench", "/proc", errno);
+	while (!found && (e = readdir(proc)) != NULL)
+		if (e->d_name[0] >= '1' && e->d_name[0] <= '9' &&
+			has_argument(e->d_name, t->image)) {
+			snprintf(pid, size, "%s", e->d_name);
+			found = true;
+		}
+	closedir(proc);
+	return found;
+}
+
 /* A server ends a little after umount returns; until then the image is locked. */
 static void wait_unlocked(const struct target *t)
 {
-	if (t->id == UEXT4_FUSE || t->id == FUSE2FS)
-		for (int k = 0; k < 100 && run_command("fuser -s '%s' 2>/dev/null", t->image) == 0;
-			k++)
-			usleep(50000);
+	char pid[32];
+
+	for (int k = 0; is_fuse(t) && k < 1000 && target_server(t, pid, sizeof(pid)); k++)
+		usleep(5000);
 }
 
 static bool unmounted(const struct target *t)
@@ -302,12 +340,6 @@ void target_settle(struct target *t)
 	else
 		fdatasync(fd);
 	close(fd);
-}
-
-void target_abandon(struct target *t)
-{
-	if (t->is_made && t->kind->backend != &backend_lib && t->id != POSIX)
-		run_command("umount -l '%s' '%s/" NAMES_DIR "' 2>/dev/null", t->root, t->image);
 }
 
 void target_close(struct target *t)
