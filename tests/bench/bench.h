@@ -90,8 +90,7 @@ void target_down(struct target *t);
 void target_cool(struct target *t, const char *path); /* nothing of the file is cached any more */
 void target_settle(
 	struct target *t); /* what it wrote is on the device: the next one has that alone */
-/* Its process, if it has one. */
-bool target_server(const struct target *t, char *pid, size_t size);
+int target_server(const struct target *t); /* its process; 0: it has none */
 void target_list(void);
 
 enum row_needs {

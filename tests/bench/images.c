@@ -77,13 +77,13 @@ double in_child(
 	return value;
 }
 
-double memory_mib(const char *pid, const char *field)
+double memory_mib(int pid, const char *field)
 {
 	char line[128];
 	double kib = 0;
 	FILE *f;
 
-	snprintf(line, sizeof(line), "/proc/%s/status", pid);
+	snprintf(line, sizeof(line), "/proc/%d/status", pid);
 	f = fopen(line, "r");
 	while (f && fgets(line, sizeof(line), f))
 		if (strncmp(line, field, strlen(field)) == 0)

@@ -16,6 +16,6 @@ void file_create(struct uext4_fs *fs, const char *name);
 /* In a child, which may grow, or die with everything open. */
 double in_child(
 	double (*fn)(const struct row *, const char *), const struct row *r, const char *path);
-double memory_mib(const char *pid, const char *field); /* of /proc/PID/status */
+double memory_mib(int pid, const char *field); /* of /proc/PID/status */
 
 #endif

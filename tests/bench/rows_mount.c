@@ -42,9 +42,9 @@ void row_images_remove(void)
 
 static double library_memory(const struct row *r, const char *path)
 {
-	double before = memory_mib("self", "VmRSS");
+	double before = memory_mib(getpid(), "VmRSS");
 	struct uext4_fs *fs = image_open(path, 0);
-	double grown = memory_mib("self", "VmHWM") - before;
+	double grown = memory_mib(getpid(), "VmHWM") - before;
 
 	image_check("close", uext4_close(fs));
 	return grown;
@@ -53,9 +53,9 @@ static double library_memory(const struct row *r, const char *path)
 /* Of a server; Linux does not tell. */
 static double server_memory(const struct target *t)
 {
-	char pid[32];
+	int pid = target_server(t);
 
-	return target_server(t, pid, sizeof(pid)) ? memory_mib(pid, "VmHWM") : NAN;
+	return pid ? memory_mib(pid, "VmHWM") : NAN;
 }
 
 /* Milliseconds until it is usable, and MiB. */
@@ -115,7 +115,7 @@ void row_recovery(const struct row *r, struct target *t, double *out)
 
 static double make_million(const struct row *r, const char *path)
 {
-	double before = memory_mib("self", "VmRSS"), grown;
+	double before = memory_mib(getpid(), "VmRSS"), grown;
 	struct uext4_fs *fs = image_open(path, CACHE_BOUND);
 	char name[32];
 
@@ -123,7 +123,7 @@ static double make_million(const struct row *r, const char *path)
 		snprintf(name, sizeof(name), "file-%u", n);
 		file_create(fs, name);
 	}
-	grown = memory_mib("self", "VmHWM") - before;
+	grown = memory_mib(getpid(), "VmHWM") - before;
 	image_check("close", uext4_close(fs));
 	return grown;
 }

@@ -189,14 +189,14 @@ void target_up(struct target *t)
 	t->mount_seconds = now() - begin;
 }
 
-static bool has_argument(const char *pid, const char *wanted)
+static bool has_argument(int pid, const char *wanted)
 {
-	char path[300], line[2048];
+	char path[64], line[2048];
 	bool found = false;
 	size_t len;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/%s/cmdline", pid);
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
 	f = fopen(path, "r");
 	if (!f)
 		return false;
@@ -208,30 +208,25 @@ static bool has_argument(const char *pid, const char *wanted)
 	return found;
 }
 
-bool target_server(const struct target *t, char *pid, size_t size)
+int target_server(const struct target *t)
 {
 	DIR *proc = opendir("/proc");
-	bool found = false;
 	struct dirent *e;
+	int pid = 0;
 
 	if (!proc)
 		die("bench", "/proc", errno);
-	while (!found && (e = readdir(proc)) != NULL)
-		if (e->d_name[0] >= '1' && e->d_name[0] <= '9' &&
-			has_argument(e->d_name, t->image)) {
-			snprintf(pid, size, "%s", e->d_name);
-			found = true;
-		}
+	while (!pid && (e = readdir(proc)) != NULL)
+		if (has_argument(atoi(e->d_name), t->image))
+			pid = atoi(e->d_name);
 	closedir(proc);
-	return found;
+	return pid;
 }
 
 /* A server ends a little after umount returns; until then the image is locked. */
 static void wait_unlocked(const struct target *t)
 {
-	char pid[32];
-
-	for (int k = 0; is_fuse(t) && k < 1000 && target_server(t, pid, sizeof(pid)); k++)
+	for (int k = 0; is_fuse(t) && k < 1000 && target_server(t); k++)
 		usleep(5000);
 }
 
