@@ -39,6 +39,16 @@ static int open_flags(const struct server *s, int flags)
 	return flags & ~O_APPEND;
 }
 
+/*
+ * Who only writes gains nothing by the kernel's cache: it sends each write at once, and asks for
+ * the file's capabilities before. Needs a kernel that keeps its cache true around such writes.
+ */
+static bool writes_uncached(const struct server *s, int flags)
+{
+	return s->parallel_direct && !s->writeback &&
+	       (flags & O_DIRECT || (flags & O_ACCMODE) == O_WRONLY);
+}
+
 int handle_open(struct server *s, struct uext4_inode *inode, const struct uext4_cred *cred,
 	struct fuse_file_info *fi)
 {
@@ -61,6 +71,8 @@ int handle_open(struct server *s, struct uext4_inode *inode, const struct uext4_
 	fi->fh = (uintptr_t)h;
 	fi->keep_cache = 1;
 	fi->noflush = !s->writeback;
+	h->uncached = writes_uncached(s, fi->flags);
+	fi->direct_io = h->uncached;
 	return 0;
 }
 
@@ -85,9 +97,8 @@ static int reply_open(struct server *s, fuse_req_t req, struct fuse_file_info *f
 		.open_flags = FOPEN_KEEP_CACHE | FOPEN_NOFLUSH | FOPEN_DIRECT_IO |
 			      FOPEN_PARALLEL_DIRECT_WRITES};
 
-	if (!s->parallel_direct || s->writeback || !handle_of(fi)->direct)
+	if (!handle_of(fi)->uncached || !handle_of(fi)->direct)
 		return fuse_reply_open(req, fi);
-	handle_of(fi)->parallel = true;
 	return fuse_reply_buf(req, (const char *)&out, sizeof(out));
 }
 
@@ -172,7 +183,7 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 }
 
 /*
- * Parallel direct writes are the ones for which the kernel leaves it to us to drop what a changed
+ * Writes past its cache are the ones for which the kernel leaves it to us to drop what a changed
  * program may not keep. It would go on showing the old mode, if it were not told.
  */
 static int privileges_drop(fuse_req_t req, fuse_ino_t ino)
@@ -197,16 +208,12 @@ static int privileges_drop(fuse_req_t req, fuse_ino_t ino)
 }
 
 /* The memory of a request is not aligned as the device wants it. */
-static ssize_t write_direct(
-	fuse_req_t req, fuse_ino_t ino, struct handle *h, const char *buf, size_t size, off_t off)
+static ssize_t write_direct(struct handle *h, const char *buf, size_t size, off_t off)
 {
 	char *aligned = buffer_get(size);
-	int err = aligned ? 0 : -ENOMEM;
 
-	if (!err && h->parallel)
-		err = privileges_drop(req, ino);
-	if (err)
-		return err;
+	if (!aligned)
+		return -ENOMEM;
 	memcpy(aligned, buf, size);
 	return uext4_pwrite(h->direct, aligned, size, (uint64_t)off);
 }
@@ -216,9 +223,11 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 	struct fuse_file_info *fi)
 {
 	struct handle *h = handle_of(fi);
-	ssize_t n = h->direct && !fi->writepage ? write_direct(req, ino, h, buf, size, off)
-						: uext4_pwrite(h->file, buf, size, (uint64_t)off);
+	ssize_t n = h->uncached && !fi->writepage ? privileges_drop(req, ino) : 0;
 
+	if (!n)
+		n = h->direct && !fi->writepage ? write_direct(h, buf, size, off)
+						: uext4_pwrite(h->file, buf, size, (uint64_t)off);
 	if (n < 0)
 		reply_status(req, (int)n);
 	else
