@@ -1,5 +1,5 @@
 /* Open files. */
-#include "server.h"
+#include "direct.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -72,6 +72,7 @@ int handle_open(struct server *s, struct uext4_inode *inode, const struct uext4_
 	fi->keep_cache = 1;
 	fi->noflush = !s->writeback;
 	h->uncached = writes_uncached(s, fi->flags);
+	h->combines = h->direct && !(fi->flags & (O_SYNC | O_DSYNC));
 	fi->direct_io = h->uncached;
 	return 0;
 }
@@ -172,10 +173,14 @@ static char *buffer_get(size_t size)
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
 	struct handle *h = handle_of(fi);
-	char *buf = buffer_get(size);
-	ssize_t n = buf ? uext4_pread(h->direct ? h->direct : h->file, buf, size, (uint64_t)off)
-			: -ENOMEM;
+	ssize_t n = -ENOMEM;
+	char *buf;
 
+	if (h->combines && direct_serve(server_of(req)->direct, req, h->direct, NULL, size, off))
+		return;
+	buf = buffer_get(size);
+	if (buf)
+		n = uext4_pread(h->direct ? h->direct : h->file, buf, size, (uint64_t)off);
 	if (n < 0)
 		reply_status(req, (int)n);
 	else
@@ -207,6 +212,15 @@ static int privileges_drop(fuse_req_t req, fuse_ino_t ino)
 	return err == -ENODATA ? 0 : err;
 }
 
+/* What makes a file longer may wait for a commit. */
+static bool write_combines(const struct handle *h, off_t end)
+{
+	struct uext4_stat st;
+
+	return h->combines && uext4_stat(uext4_file_inode(h->file), &st) == 0 &&
+	       (uint64_t)end <= st.size;
+}
+
 /* The memory of a request is not aligned as the device wants it. */
 static ssize_t write_direct(struct handle *h, const char *buf, size_t size, off_t off)
 {
@@ -223,11 +237,15 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 	struct fuse_file_info *fi)
 {
 	struct handle *h = handle_of(fi);
+	bool direct = h->direct && !fi->writepage;
 	ssize_t n = h->uncached && !fi->writepage ? privileges_drop(req, ino) : 0;
 
+	if (!n && direct && write_combines(h, off + (off_t)size) &&
+		direct_serve(server_of(req)->direct, req, h->direct, buf, size, off))
+		return;
 	if (!n)
-		n = h->direct && !fi->writepage ? write_direct(h, buf, size, off)
-						: uext4_pwrite(h->file, buf, size, (uint64_t)off);
+		n = direct ? write_direct(h, buf, size, off)
+			   : uext4_pwrite(h->file, buf, size, (uint64_t)off);
 	if (n < 0)
 		reply_status(req, (int)n);
 	else

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "../cli/image_lock.h"
+#include "direct.h"
 #include "options.h"
 #include "report.h"
 #include "server.h"
@@ -151,7 +152,9 @@ static int loop(struct server *s)
 		return -ENOMEM;
 	fuse_loop_cfg_set_clone_fd(config, o->clone_fd);
 	fuse_loop_cfg_set_max_threads(config, o->max_threads ? o->max_threads : THREADS_DEFAULT);
+	s->direct = direct_create(s->fs);
 	err = fuse_session_loop_mt(s->session, config);
+	direct_destroy(s->direct);
 	fuse_loop_cfg_destroy(config);
 	return err;
 }

@@ -39,7 +39,8 @@ struct server {
 	const struct mount_options *options;
 	bool writeback;	       /* the kernel caches writes; set by init */
 	uint64_t init_request; /* 0 when it is answered; nothing else is served before */
-	bool parallel_direct;  /* writes may pass the kernel's cache, several at once; set by init */
+	bool parallel_direct; /* writes may pass the kernel's cache, several at once; set by init */
+	struct direct *direct; /* NULL: each thread serves its own; see direct.h */
 	struct node_shard shards[SHARD_COUNT];
 	pthread_mutex_t handles_lock;
 	struct handle *handles; /* handles_lock */
@@ -77,6 +78,7 @@ struct handle {
 	struct uext4_file *file;
 	struct uext4_file
 		*direct; /* opened with O_DIRECT: for what is not for the kernel's cache */
+	bool combines;	 /* direct, and waits for nothing but the device */
 	bool uncached;	 /* its writes come past the kernel's cache, and past its checks */
 	struct handle *next, **link; /* server.handles_lock */
 };

@@ -87,6 +87,12 @@ UEXT4_API int uext4_queue_reap(struct uext4_queue *queue, struct uext4_completio
 	unsigned max, unsigned min, int64_t timeout_ns);
 
 /*
+ * True where the device does only one request at a time for a queue: without io_uring, and devices
+ * of the caller's own. Then submit waits for what goes to the device directly.
+ */
+UEXT4_API bool uext4_queue_is_serial(const struct uext4_queue *queue);
+
+/*
  * An eventfd(2), non-blocking and owned by the queue, for poll and its like. It becomes readable
  * when there may be something to reap: read it, then reap with min 0 until nothing comes. It may
  * also wake up for nothing.

@@ -244,6 +244,11 @@ int uext4_queue_reap(struct uext4_queue *q, struct uext4_completion *out, unsign
 	return (int)n;
 }
 
+bool uext4_queue_is_serial(const struct uext4_queue *q)
+{
+	return q->dev->serial;
+}
+
 int uext4_queue_eventfd(struct uext4_queue *q)
 {
 	int fd, err;

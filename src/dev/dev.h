@@ -91,9 +91,10 @@ struct dev_queue {
 	unsigned active;     /* of those, how many the device has */
 	struct list waiting; /* dev_req.node: not yet given to the device */
 	struct list done;    /* dev_req.node: complete, callback not yet called */
-	int event;	     /* private to dev.c: -1, or what to signal */
-	u8 pool_kind;	     /* private to pool.c */
-	bool pool_reserve;   /* private to pool.c */
+	bool serial;  /* submit serves one after the other; the device sets it in queue_create */
+	int event;    /* private to dev.c: -1, or what to signal */
+	u8 pool_kind; /* private to pool.c */
+	bool pool_reserve; /* private to pool.c */
 };
 
 struct dev {

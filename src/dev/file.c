@@ -35,6 +35,7 @@ static int file_queue_create(struct dev *dev, unsigned depth, struct dev_queue *
 	if (!q)
 		return ERR(ENOMEM);
 	ring_try((struct file_dev *)dev, depth, &q->ring);
+	q->base.serial = !q->ring;
 	*out = &q->base;
 	return 0;
 }

@@ -5,8 +5,13 @@
 
 int inline_queue_create(struct dev *dev, unsigned depth, struct dev_queue **out)
 {
-	*out = os_zalloc(sizeof(**out));
-	return *out ? 0 : ERR(ENOMEM);
+	struct dev_queue *q = os_zalloc(sizeof(*q));
+
+	if (!q)
+		return ERR(ENOMEM);
+	q->serial = true;
+	*out = q;
+	return 0;
 }
 
 void inline_queue_destroy(struct dev_queue *q)

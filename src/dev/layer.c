@@ -45,6 +45,7 @@ int layer_queue_create(struct dev *dev, unsigned depth, size_t child_size, struc
 		c->queue = q;
 		list_add_tail(&q->idle, &c->node);
 	}
+	q->base.serial = q->lower->serial;
 	*out = &q->base;
 	return 0;
 }
