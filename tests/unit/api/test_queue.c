@@ -354,10 +354,35 @@ static void test_IO_63_remount(void **state)
 	down(&x);
 }
 
+/* IO-122: without a ring the queue works as well, and says what it is. */
+static void test_serial(void **state)
+{
+	struct uext4_options opt = {.size = sizeof(opt), .no_io_uring = true};
+	struct queue_test x;
+
+	up(&x, "-b 4096", BLOCK);
+	uext4_queue_destroy(x.q);
+	uext4_file_close(x.file);
+	dt_down(&x.t);
+	assert_int_equal(uext4_open(x.t.f.path, &opt, &x.t.fs), 0);
+	assert_int_equal(uext4_queue_create(x.t.fs, NULL, &x.q), 0);
+	assert_true(uext4_queue_is_serial(x.q));
+	assert_int_equal(
+		uext4_openat(x.t.fs, NULL, "file", O_RDWR | O_DIRECT, 0, NULL, &x.file), 0);
+	one(&x, rw(&x, UEXT4_OP_READ, 1, 0, BLOCK), BLOCK);
+	assert_int_equal(x.buf[BLOCK], 'a');
+	uext4_queue_destroy(x.q);
+	uext4_file_close(x.file);
+	assert_int_equal(uext4_close(x.t.fs), 0);
+	fixture_remove(&x.t.f);
+	free(x.buf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_batch),
+		cmocka_unit_test(test_serial),
 		cmocka_unit_test(test_IO_122_kinds),
 		cmocka_unit_test(test_eventfd),
 		cmocka_unit_test(test_eventfd_holes),

@@ -226,19 +226,19 @@ static int make_overlay_on_file(struct dev **out)
 }
 
 const struct zoo_entry zoo[] = {
-	{"file, io_uring, direct", make_uring_direct},
-	{"file, io_uring, buffered", make_uring_buffered},
-	{"file, plain calls, direct", make_plain_direct},
-	{"file, plain calls, buffered", make_plain_buffered},
-	{"raw block device", make_block},
-	{"memory", make_mem},
-	{"partition", make_partition},
-	{"overlay", make_overlay},
-	{"overlay on file", make_overlay_on_file},
-	{"record", make_record},
-	{"fault", make_fault},
-	{"user", make_user},
-	{"tower of layers on a file", make_tower},
+	{"file, io_uring, direct", make_uring_direct, true},
+	{"file, io_uring, buffered", make_uring_buffered, true},
+	{"file, plain calls, direct", make_plain_direct, false},
+	{"file, plain calls, buffered", make_plain_buffered, false},
+	{"raw block device", make_block, true},
+	{"memory", make_mem, false},
+	{"partition", make_partition, false},
+	{"overlay", make_overlay, false},
+	{"overlay on file", make_overlay_on_file, true},
+	{"record", make_record, false},
+	{"fault", make_fault, false},
+	{"user", make_user, false},
+	{"tower of layers on a file", make_tower, true},
 };
 const unsigned zoo_count = array_len(zoo);
 

@@ -27,6 +27,7 @@
 struct zoo_entry {
 	const char *name;
 	int (*make)(struct dev **out);
+	bool ring; /* its requests end at an io_uring, where there is one */
 };
 
 extern const struct zoo_entry zoo[];

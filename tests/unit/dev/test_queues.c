@@ -100,6 +100,22 @@ static void test_many_threads(void **state)
 	}
 }
 
+/* Only what ends at a ring takes requests side by side. */
+static void test_serial(void **state)
+{
+	for (unsigned z = 0; z < zoo_count; z++) {
+		struct dev_queue *q;
+		struct dev *dev;
+
+		print_message("# %s\n", zoo[z].name);
+		assert_int_equal(zoo[z].make(&dev), 0);
+		assert_int_equal(dev_queue_create(dev, 8, &q), 0);
+		assert_int_equal(q->serial, !zoo[z].ring || !uring_works());
+		dev_queue_destroy(q);
+		dev_close(dev);
+	}
+}
+
 static bool fail_alloc(const char *name)
 {
 	return strcmp(name, "os_alloc") == 0;
@@ -375,6 +391,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_many_threads),
+		cmocka_unit_test(test_serial),
 		cmocka_unit_test(test_reserves),
 		cmocka_unit_test(test_waits_as_asked),
 		cmocka_unit_test(test_pool_reuses),
