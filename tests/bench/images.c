@@ -30,11 +30,22 @@ const char *image_make(const char *name, u64 bytes, const char *options)
 {
 	const char *path = image_path(name);
 
-	if (run_command("rm -f '%s'; truncate -s %llu '%s' && mke2fs -q -F -t ext4 %s -E "
+	if (run_command("rm -f '%s'; truncate -s %llu '%s' && mke2fs -q -F -t ext4 -b 4096 -I 256 "
+			"%s -E "
 			"lazy_itable_init=1,lazy_journal_init=1,nodiscard '%s'",
 		    path, (unsigned long long)bytes, path, options, path) != 0)
 		die("image", path, EIO);
 	return path;
+}
+
+bool image_is_shared(void)
+{
+	return access(image_path(IMAGE_SHARED), F_OK) == 0;
+}
+
+void row_images_remove(void)
+{
+	unlink(image_path(IMAGE_SHARED));
 }
 
 struct uext4_fs *image_open(const char *path, u64 cache_bytes)

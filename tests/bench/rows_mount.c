@@ -13,7 +13,6 @@
 #include <uext4.h>
 #include <unistd.h>
 
-#define SHARED "shared"
 #define COPY "copy"
 #define MANY 1000000u
 #define PATIENCE 4 /* times settings.seconds, for look-ups */
@@ -28,16 +27,6 @@ static void other_mount(struct target *other, const struct target *t, const char
 	snprintf(other->root, sizeof(other->root), "%s/own.mnt", settings.work_dir);
 	(void)run_command("mkdir -p '%s'", other->root);
 	target_up(other);
-}
-
-static bool shared_exists(void)
-{
-	return access(image_path(SHARED), F_OK) == 0;
-}
-
-void row_images_remove(void)
-{
-	unlink(image_path(SHARED));
 }
 
 static double library_memory(const struct row *r, const char *path)
@@ -63,14 +52,14 @@ void row_mount(const struct row *r, struct target *t, double *out)
 {
 	struct target other;
 
-	if (!shared_exists())
-		image_make(SHARED, r->image_bytes, "");
-	other_mount(&other, t, SHARED);
+	if (!image_is_shared())
+		image_make(IMAGE_SHARED, r->image_bytes, "");
+	other_mount(&other, t, IMAGE_SHARED);
 	out[0] = other.mount_seconds * 1000;
 	out[1] = server_memory(&other);
 	target_down(&other);
 	if (t->id == UEXT4)
-		out[1] = in_child(library_memory, r, image_path(SHARED));
+		out[1] = in_child(library_memory, r, image_path(IMAGE_SHARED));
 }
 
 /* Leaves a log full of committed transactions behind. */
@@ -101,9 +90,10 @@ void row_recovery(const struct row *r, struct target *t, double *out)
 	struct target other;
 	char name[32];
 
-	if (!shared_exists())
-		last = in_child(crash, r, image_make(SHARED, r->image_bytes, "-N 800000"));
-	if (run_command("cp --sparse=always '%s' '%s'", image_path(SHARED), image_path(COPY)) != 0)
+	if (!image_is_shared())
+		last = in_child(crash, r, image_make(IMAGE_SHARED, r->image_bytes, "-N 800000"));
+	if (run_command("cp --sparse=always '%s' '%s'", image_path(IMAGE_SHARED),
+		    image_path(COPY)) != 0)
 		die("image", "copying", EIO);
 	other_mount(&other, t, COPY);
 	out[0] = other.mount_seconds * 1000;
@@ -136,10 +126,10 @@ void row_million(const struct row *r, struct target *t, double *out)
 	char name[32];
 	u32 n = 0;
 
-	if (!shared_exists())
-		million_memory =
-			in_child(make_million, r, image_make(SHARED, r->image_bytes, "-N 1100000"));
-	other_mount(&other, t, SHARED);
+	if (!image_is_shared())
+		million_memory = in_child(
+			make_million, r, image_make(IMAGE_SHARED, r->image_bytes, "-N 1100000"));
+	other_mount(&other, t, IMAGE_SHARED);
 	begin = now();
 	do {
 		snprintf(name, sizeof(name), "file-%u", (u32)(n++ * 2654435761u % MANY));

@@ -115,7 +115,7 @@ static void make_backing(const struct target *t, const char *image, u64 bytes)
 
 static void make_fs(const struct target *t, const char *image)
 {
-	if (run_command("mke2fs -q -F -t ext4 -E nodiscard,lazy_itable_init=0,"
+	if (run_command("mke2fs -q -F -t ext4 -b 4096 -I 256 -E nodiscard,lazy_itable_init=0,"
 			"lazy_journal_init=0 -N %u '%s'",
 		    settings.full ? 400000 : 100000, image) != 0)
 		die(t->name, "mke2fs", EIO);
