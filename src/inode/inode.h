@@ -58,7 +58,9 @@ struct inode {
 	struct os_rwsem xattr_lock;	 /* rank XATTR */
 	struct iofile io;
 	struct ordered_inode ordered;
-	u32 csum_seed;		       /* I(n); immutable */
+	u64 raw_place; /* relaxed atomic: block << 16 | offset of the raw inode; 0 = not asked yet
+			*/
+	u32 csum_seed; /* I(n); immutable */
 	u32 dio_in_flight;	       /* atomic; dio.h */
 	struct os_completion dio_idle; /* whoever holds IL exclusive may wait on it */
 	struct handle write_handle;    /* lock: IL exclusive; the buffered write in progress */

@@ -46,7 +46,7 @@ static void owner_set(struct inode *i, const struct inode *parent, const struct 
 static void fields_set(struct inode *i, const struct inode *parent, const struct inode_new *req)
 {
 	const struct super_info *sb = &i->volume->sb;
-	struct os_time now = os_clock_wall();
+	struct os_time now = os_clock_wall_coarse(); /* the first write is of the same tick */
 
 	owner_set(i, parent, req);
 	i->f.flags = flags_for(parent, req->mode);

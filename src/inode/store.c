@@ -14,13 +14,30 @@ static int table_block_verify(const struct super_info *sb, const void *data, pbl
 
 const struct buf_type inode_table_type = {.name = "inode table", .verify = table_block_verify};
 
+/* The table stays where it is as long as the volume is mounted. */
+static int raw_place(struct inode *i, pblk_t *pblk, u32 *offset)
+{
+	u64 place = atomic_load_relaxed(&i->raw_place);
+	int err;
+
+	if (place) {
+		*pblk = place >> 16;
+		*offset = place & 0xffff;
+		return 0;
+	}
+	err = space_inode_location(i->volume, i->ino, pblk, offset);
+	if (!err)
+		atomic_store_relaxed(&i->raw_place, *pblk << 16 | *offset);
+	return err;
+}
+
 int inode_raw(struct inode *i, struct buf **b, void **raw)
 {
 	struct volume *v = i->volume;
 	struct buf_ctx ctx = {.csum_seed = v->sb.csum_seed};
 	pblk_t pblk;
 	u32 offset;
-	int err = space_inode_location(v, i->ino, &pblk, &offset);
+	int err = raw_place(i, &pblk, &offset);
 
 	if (!err)
 		err = buf_read(v->bcache, pblk, &inode_table_type, &ctx, b);
