@@ -202,5 +202,6 @@ const struct no_call faults_none[] = {
 	{"uext4_inode_number", "reads a number"},
 	{"uext4_inode_generation", "reads a number"},
 	{"uext4_file_inode", "gives a pointer"},
+	{"uext4_queue_is_serial", "reads a flag"},
 	{0},
 };
