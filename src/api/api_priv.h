@@ -18,8 +18,7 @@ struct uext4_fs {
 	char *path; /* of the image; may be NULL */
 	void (*log)(void *arg, enum uext4_log_level level, const char *message);
 	void *log_arg;
-	u32 queues;	    /* atomic: of requests, not yet destroyed */
-	struct inode *root; /* atomic: one reference, from the first walk on */
+	u32 queues; /* atomic: of requests, not yet destroyed */
 };
 
 struct uext4_file {
@@ -81,8 +80,6 @@ int name_check(const char *s, struct name *out);
 
 /* -EIO after a shutdown. */
 int api_check(const struct inode *i);
-/* path.c: gives back the reference to the root. */
-void api_root_drop(struct uext4_fs *fs);
 
 struct last_name {
 	struct uext4_inode *dir; /* one reference */

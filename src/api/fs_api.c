@@ -220,12 +220,8 @@ int api_open_dev(struct dev *dev, const struct uext4_options *opt, struct uext4_
 
 int uext4_close(struct uext4_fs *fs)
 {
-	int err = ERR(EBUSY);
+	int err = atomic_load_acq(&fs->queues) ? ERR(EBUSY) : fs_unmount(fs->fs);
 
-	if (!atomic_load_acq(&fs->queues)) {
-		api_root_drop(fs);
-		err = fs_unmount(fs->fs);
-	}
 	if (err != -EBUSY)
 		fs_free(fs);
 	return err;

@@ -45,25 +45,17 @@ static int root_of(struct uext4_fs *fs, struct inode **out)
 	struct inode *fresh;
 	int err;
 
-	*out = atomic_load_acq(&fs->root);
+	*out = atomic_load_acq(&fs->fs->root);
 	if (*out)
 		return 0;
 	err = inode_get(&fs->fs->volume, UEXT4_ROOT_INO, &fresh);
 	if (err)
 		return err;
-	if (atomic_cas(&fs->root, out, fresh))
+	if (atomic_cas(&fs->fs->root, out, fresh))
 		*out = fresh;
 	else
 		inode_put(fresh);
 	return 0;
-}
-
-void api_root_drop(struct uext4_fs *fs)
-{
-	struct inode *root = atomic_xchg(&fs->root, NULL);
-
-	if (root)
-		inode_put(root);
 }
 
 static int walk_to_root(struct walk *w)

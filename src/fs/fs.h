@@ -35,6 +35,7 @@ struct fs_options {
 
 struct fs {
 	struct volume volume; /* first: volume_fs() converts back */
+	struct inode *root;   /* atomic: one reference, kept from the first walk on */
 	struct fs_options options;
 	struct dev *lower; /* the caller's device, when volume.dev is an overlay on it */
 	bool overlay;	   /* read-only mount of a dirty image: replayed into memory */

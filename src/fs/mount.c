@@ -195,6 +195,14 @@ out_free:
 	return err;
 }
 
+static void root_drop(struct fs *fs)
+{
+	struct inode *root = atomic_xchg(&fs->root, NULL);
+
+	if (root)
+		inode_put(root);
+}
+
 int fs_unmount(struct fs *fs)
 {
 	struct volume *v = &fs->volume;
@@ -202,6 +210,7 @@ int fs_unmount(struct fs *fs)
 	u32 held;
 	int err = 0;
 
+	root_drop(fs);
 	page_cache_quiesce(v->pages); /* what is still pinned is held by the caller */
 	held = icache_shrink(v, UINT32_MAX);
 	page_cache_resume(v->pages);
