@@ -226,7 +226,7 @@ int target_server(const struct target *t)
 /* A server ends a little after umount returns; until then the image is locked. */
 static void wait_unlocked(const struct target *t)
 {
-	for (int k = 0; is_fuse(t) && k < 1000 && target_server(t); k++)
+	for (int k = 0; is_fuse(t) && k < 12000 && target_server(t); k++)
 		usleep(5000);
 }
 
