@@ -5,7 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LANES_MAX = 8, LANE_DEPTH = 64, TRANSFER_MAX = 128 << 10, SPARE_MAX = 64 };
+enum {
+	LANES_MIN = 4,
+	LANES_MAX = 16,
+	LANE_DEPTH = 64,
+	TRANSFER_MAX = 128 << 10,
+	SPARE_MAX = 64,
+	WAITING_MAX = 128
+};
 
 struct transfer {
 	struct transfer *next; /* lock; of those that wait or are spare */
@@ -24,6 +31,7 @@ struct direct {
 	struct uext4_fs *fs;
 	pthread_mutex_t lock;
 	struct transfer *first, **last; /* lock; those that wait: only while a lane is busy */
+	unsigned waiting;		/* lock; how many */
 	struct transfer *spare;		/* lock; they keep their memory */
 	unsigned spare_count;		/* lock */
 	bool tried, usable;		/* lock; lanes are open, and not serial */
@@ -31,12 +39,12 @@ struct direct {
 	struct lane lanes[LANES_MAX];
 };
 
-/* One for each processor, but two at least: while one replies, the other can wait. */
+/* Two for each processor: while one replies, the other can wait. */
 static unsigned lanes_wanted(void)
 {
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	long n = 2 * sysconf(_SC_NPROCESSORS_ONLN);
 
-	return n < 2 ? 2 : n > LANES_MAX ? LANES_MAX : (unsigned)n;
+	return n < LANES_MIN ? LANES_MIN : n > LANES_MAX ? LANES_MAX : (unsigned)n;
 }
 
 static bool lane_open_locked(struct direct *d)
@@ -84,7 +92,7 @@ static struct transfer *transfer_get(struct direct *d, size_t size)
 	pthread_mutex_lock(&d->lock);
 	if (!d->tried)
 		lanes_open_locked(d);
-	usable = d->usable;
+	usable = d->usable && d->waiting < WAITING_MAX;
 	t = usable ? d->spare : NULL;
 	if (t) {
 		d->spare = t->next;
@@ -93,11 +101,10 @@ static struct transfer *transfer_get(struct direct *d, size_t size)
 	pthread_mutex_unlock(&d->lock);
 	if (!t && usable)
 		t = calloc(1, sizeof(*t));
-	if (t && !transfer_grow(t, size)) {
-		free(t);
-		return NULL;
-	}
-	return t;
+	if (t && transfer_grow(t, size))
+		return t;
+	free(t);
+	return NULL;
 }
 
 static void transfers_put(struct direct *d, struct transfer **t, unsigned n)
@@ -134,6 +141,7 @@ static unsigned lane_take(
 		requests[n] = d->first->request;
 		d->first = d->first->next;
 	}
+	d->waiting -= n;
 	if (!d->first)
 		d->last = &d->first;
 	if (!n && !flying)
@@ -183,6 +191,7 @@ static struct lane *lane_get(struct direct *d, struct transfer *t)
 		t->next = NULL;
 		*d->last = t;
 		d->last = &t->next;
+		d->waiting++;
 	}
 	pthread_mutex_unlock(&d->lock);
 	return l;

@@ -21,7 +21,7 @@ struct direct *direct_create(struct uext4_fs *fs);
 void direct_destroy(struct direct *d); /* nothing is being served; NULL is fine */
 /*
  * Reads or, with data, writes, and replies, maybe later. False: nothing was done, as d is NULL, the
- * transfer large, or memory short.
+ * transfer large, too many wait, or memory is short.
  */
 bool direct_serve(struct direct *d, fuse_req_t req, struct uext4_file *file, const char *data,
 	size_t size, off_t off);

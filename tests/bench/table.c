@@ -36,9 +36,8 @@
 #define BUFFERED(n, shrt, after, bytes)                                                            \
 	{                                                                                          \
 		.name = n, .unit = "MiB/s", .pass = row_stream_new, .follows = after,              \
-		.needs = NEEDS_NAMES, .reference = KERNEL,                                         \
-		.targets = BUFFERED_PEERS | ON(FUSE2FS), .in_short = shrt, .block = 1 * MIB,       \
-		.file_bytes = bytes                                                                \
+		.needs = NEEDS_NAMES, .reference = KERNEL, .targets = BUFFERED_PEERS,              \
+		.in_short = shrt, .block = 1 * MIB, .file_bytes = bytes                            \
 	}
 #define APPEND(n, th, dio, snc, ref, peers, shrt)                                                  \
 	{                                                                                          \
