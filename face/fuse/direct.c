@@ -129,8 +129,7 @@ static void reply(struct transfer *t, int64_t result)
 		fuse_reply_buf(t->req, t->memory, (size_t)result);
 }
 
-/* Takes what waits. Without anything to do the lane becomes free, and whoever comes next sees it.
- */
+/* Takes what waits. Without anything to do the lane is free, and whoever comes next sees it. */
 static unsigned lane_take(
 	struct direct *d, struct lane *l, unsigned flying, struct uext4_request *requests)
 {

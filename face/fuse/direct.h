@@ -6,8 +6,9 @@
  * leaves its transfer and reads the next request. So one caller alone waits for nobody, and many
  * share the system calls that start and await their transfers.
  *
- * Others may have to wait until a transfer ends: only what waits for nothing but the device, not
- * for a commit, may come this way.
+ * Others may have to wait until a transfer ends: what waits for a commit (it is synced, or makes
+ * the file longer) must not come this way. Writes into prepared or empty space may, though their
+ * ends can meet a journal that is full.
  */
 #ifndef FACE_FUSE_DIRECT_H
 #define FACE_FUSE_DIRECT_H

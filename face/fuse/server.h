@@ -78,7 +78,7 @@ struct handle {
 	struct uext4_file *file;
 	struct uext4_file
 		*direct; /* opened with O_DIRECT: for what is not for the kernel's cache */
-	bool combines;	 /* direct, and waits for nothing but the device */
+	bool combines;	 /* direct and not synced: see direct.h */
 	bool uncached;	 /* its writes come past the kernel's cache, and past its checks */
 	struct handle *next, **link; /* server.handles_lock */
 };
