@@ -183,9 +183,14 @@ static int get(struct volume *v, ino_nr ino, bool special, struct inode **out)
 }
 
 /* HD-4: a number from a directory or a caller; internal inodes are not for them. */
+static bool is_public(const struct volume *v, ino_nr ino)
+{
+	return ino == EXT4_ROOT_INO || (ino >= v->sb.first_ino && ino <= v->sb.inodes_count);
+}
+
 static int number_check(struct volume *v, ino_nr ino)
 {
-	if (ino == EXT4_ROOT_INO || (ino >= v->sb.first_ino && ino <= v->sb.inodes_count))
+	if (is_public(v, ino))
 		return 0;
 	return volume_error(
 		v, ERR(EUCLEAN), ino, 0, "inode number out of range or reserved; run e2fsck");
@@ -211,6 +216,8 @@ struct inode *inode_get_cached(struct volume *v, ino_nr ino)
 	struct icache_shard *s = icache_shard_of(v, ino);
 	struct inode *i;
 
+	if (!is_public(v, ino))
+		return NULL;
 	os_mutex_lock(&s->lock);
 	i = find_locked(s, ino);
 	if (i && !inode_state(i, INODE_FREEING | INODE_LOADING | INODE_EA)) {
