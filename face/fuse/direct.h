@@ -17,12 +17,13 @@
 
 struct direct;
 
-/* NULL where several transfers can't run side by side, or without memory. */
+/* NULL without memory. */
 struct direct *direct_create(struct uext4_fs *fs);
 void direct_destroy(struct direct *d); /* nothing is being served; NULL is fine */
 /*
- * Reads or, with data, writes, and replies, maybe later. False: nothing was done, as d is NULL, the
- * transfer large, too many wait, or memory is short.
+ * Reads or, with data, writes, and replies, maybe later. False: nothing was done, as d is NULL,
+ * requests can't run side by side (no io_uring), the transfer is large, too many wait, or memory is
+ * short.
  */
 bool direct_serve(struct direct *d, fuse_req_t req, struct uext4_file *file, const char *data,
 	size_t size, off_t off);
