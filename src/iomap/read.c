@@ -56,12 +56,15 @@ static u64 miss_window(struct iofile *io, u64 pos, u64 want, u64 size)
 	return min_of(window, size - pos);
 }
 
-/* Past the middle of the window the next one is fetched in the background. */
+/*
+ * As soon as a window is entered the next one is fetched in the background: the device then has
+ * work while this one is copied. Two of the largest keep it busy; more would fill a small cache.
+ */
 static void readahead_hit(struct iofile *io, u64 pos, u64 len, u64 size)
 {
 	u64 next = atomic_load_relaxed(&io->ra.next), window = atomic_load_relaxed(&io->ra.window);
 
-	if (window < READAHEAD_MIN || next >= size || pos + len + window / 2 < next || pos > next)
+	if (window < READAHEAD_MIN || next >= size || pos + len + window < next || pos > next)
 		return;
 	window = min_of(max_of(2 * window, (u64)READAHEAD_MIN), (u64)READAHEAD_MAX);
 	atomic_store_relaxed(&io->ra.window, window);
