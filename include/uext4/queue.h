@@ -70,7 +70,9 @@ struct uext4_request {
 /*
  * Takes the requests in order; returns how many, fewer than count when the queue is full, -EAGAIN
  * if it took none. Whatever is wrong with a request that was taken is told by its completion. One
- * call hands the device all that goes to it directly at once.
+ * call hands the device all that goes to it directly at once. A direct write that needs more, into
+ * a hole, say, begins by itself, unless the last reap waited for ever: then the next reap begins
+ * it.
  */
 UEXT4_API int uext4_queue_submit(
 	struct uext4_queue *queue, const struct uext4_request *requests, unsigned count);
@@ -81,7 +83,9 @@ struct uext4_completion {
 };
 /*
  * Gives up to max completions; waits for at least min of them (never for more than are in the
- * queue), but no longer than timeout_ns: negative for ever, 0 not at all. Returns how many.
+ * queue), but no longer than timeout_ns: negative for ever, 0 not at all. Returns how many. Who
+ * waits for ever gets a few at a time, even if more have ended, so that the device has work while
+ * they are seen to.
  */
 UEXT4_API int uext4_queue_reap(struct uext4_queue *queue, struct uext4_completion *out,
 	unsigned max, unsigned min, int64_t timeout_ns);

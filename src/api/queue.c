@@ -74,28 +74,44 @@ static void sent_submit_locked(struct uext4_queue *q)
 		dev_submit(q->dev, reqs, n);
 }
 
-static void ended_take_locked(struct uext4_queue *q, struct list *ended)
+void queue_send(struct uext4_queue *q)
 {
+	os_mutex_lock(&q->dev_lock);
+	sent_submit_locked(q);
+	os_mutex_unlock(&q->dev_lock);
+}
+
+static void ended_take_locked(struct uext4_queue *q, struct list *ended, unsigned max)
+{
+	struct queue_op *op, *next;
+
 	ASSERT(os_mutex_held(&q->dev_lock));
 	list_init(ended);
-	list_splice_tail(ended, &q->ended);
+	list_for_each_entry_safe (op, next, &q->ended, node) {
+		if (max-- == 0)
+			return;
+		list_del(&op->node);
+		list_add_tail(ended, &op->node);
+	}
 }
 
 /*
- * Reaps the device until min of its requests have ended, or deadline_ns; false if none was there.
- * What ended, taken out under dev_lock, goes on without it.
+ * Reaps the device until min of its requests have ended, or deadline_ns, unless some have that
+ * nobody took; false if there was none. What ended, taken out under dev_lock, goes on without it:
+ * who may wait takes a turn and comes again, by the event that these raise if by any.
  */
 static bool device_reap(struct uext4_queue *q, unsigned min, u64 deadline_ns, bool wait)
 {
 	struct list ended;
-	bool any;
+	bool any, left;
 
 	os_mutex_lock(&q->dev_lock);
 	sent_submit_locked(q);
-	any = q->dev->in_flight > 0;
-	if (any)
-		dev_reap(q->dev, min, deadline_ns);
-	ended_take_locked(q, &ended);
+	left = !list_empty(&q->ended);
+	any = q->dev->in_flight > 0 || left;
+	if (q->dev->in_flight > 0)
+		dev_reap(q->dev, left ? 0 : min, deadline_ns);
+	ended_take_locked(q, &ended, wait ? QUEUE_TURN : UINT32_MAX);
 	os_mutex_unlock(&q->dev_lock);
 	queue_ops_ended(q, &ended, wait);
 	return any;
@@ -208,6 +224,18 @@ static void wait_for_some(struct uext4_queue *q, unsigned missing, u64 deadline_
 	}
 }
 
+static bool nothing_to_take(struct uext4_queue *q)
+{
+	bool empty;
+
+	if (atomic_load_acq(&q->working))
+		return false;
+	os_mutex_lock(&q->done_lock);
+	empty = list_empty(&q->done);
+	os_mutex_unlock(&q->done_lock);
+	return empty;
+}
+
 static unsigned reap_locked(struct uext4_queue *q, struct uext4_completion *out, unsigned max,
 	unsigned min, s64 timeout_ns)
 {
@@ -215,7 +243,9 @@ static unsigned reap_locked(struct uext4_queue *q, struct uext4_completion *out,
 	unsigned n = 0;
 
 	min = min_of(min_of(min, max), q->in_use);
-	device_reap(q, 0, 0, deadline == 0);
+	q->patient = deadline == 0 && min > 0;
+	queue_begin(q, q->patient);
+	device_reap(q, q->patient && nothing_to_take(q) ? min : 0, 0, q->patient);
 	for (;;) {
 		n += done_take_locked(q, out + n, max - n);
 		if (n >= min || (deadline && os_clock_mono() >= deadline))
@@ -226,6 +256,7 @@ static unsigned reap_locked(struct uext4_queue *q, struct uext4_completion *out,
 
 static void reap_all_locked(struct uext4_queue *q)
 {
+	queue_begin(q, true);
 	device_reap(q, 0, 0, true);
 	if (!done_take_locked(q, NULL, UINT32_MAX))
 		wait_for_some(q, 1, 0);

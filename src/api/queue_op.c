@@ -92,6 +92,16 @@ static unsigned line_take(struct uext4_queue *q, struct queue_line *line, struct
 	return n;
 }
 
+/* True: nobody runs the line, and the caller has to. */
+static bool line_run_locked(struct uext4_queue *q, struct queue_line *line)
+{
+	bool start = !line->runs && !list_empty(&line->ops);
+
+	ASSERT(os_mutex_held(&q->done_lock));
+	line->runs = line->runs || start;
+	return start;
+}
+
 static void line_add(struct queue_op *op, struct queue_line *line, struct os_workqueue *wq)
 {
 	struct uext4_queue *q = op->queue;
@@ -100,8 +110,7 @@ static void line_add(struct queue_op *op, struct queue_line *line, struct os_wor
 	atomic_add(&q->working, 1);
 	os_mutex_lock(&q->done_lock);
 	list_add_tail(&line->ops, &op->node);
-	start = !line->runs;
-	line->runs = true;
+	start = wq && line_run_locked(q, line);
 	os_mutex_unlock(&q->done_lock);
 	if (start)
 		(void)os_work_queue(wq, &line->work);
@@ -201,6 +210,33 @@ static void begins_run(struct os_work *w)
 			begin(ops[k]);
 }
 
+static void begin_here(struct uext4_queue *q)
+{
+	struct queue_op *ops[LINE_MAX];
+	unsigned n;
+
+	while ((n = line_take(q, &q->begins, ops)) > 0) {
+		for (unsigned k = 0; k < n; k++) {
+			begin(ops[k]);
+			if (k % QUEUE_TURN == QUEUE_TURN - 1)
+				queue_send(q);
+		}
+	}
+}
+
+void queue_begin(struct uext4_queue *q, bool wait)
+{
+	bool start;
+
+	os_mutex_lock(&q->done_lock);
+	start = line_run_locked(q, &q->begins);
+	os_mutex_unlock(&q->done_lock);
+	if (start && wait)
+		begin_here(q);
+	else if (start)
+		(void)os_work_queue(q->works, &q->begins.work);
+}
+
 void queue_lines_init(struct uext4_queue *q)
 {
 	list_init(&q->sent);
@@ -235,10 +271,12 @@ static bool start_directly(struct queue_op *op)
 /* What extends a file waits for the device, and so must not keep others waiting. */
 static void start_blocking(struct queue_op *op)
 {
+	struct uext4_queue *q = op->queue;
+
 	if (op->req.op == UEXT4_OP_WRITE && !op->direct.alone)
-		line_add(op, &op->queue->begins, op->queue->works);
+		line_add(op, &q->begins, q->patient ? NULL : q->works);
 	else
-		work(op, op->queue->works, work_run);
+		work(op, q->works, work_run);
 }
 
 static int rw_set(struct queue_op *op)

@@ -7,7 +7,8 @@
  * whoever reaped it, if it can't block or the reaper has time, else in a worker
  * of `ends`: these never wait for a request of `works`, which may wait for
  * them. Ends that change the map share a handle; ends that sync go alone, to a
- * worker.
+ * worker. In the same way a reaper that has time begins what the last submits
+ * left in line.
  *
  * Locks: lock -> (those of the file system) -> dev_lock -> done_lock.
  */
@@ -19,6 +20,8 @@
 #include "os/thread.h"
 
 #define OP_IOVECS 4
+/* How many go on together where more could: the device has the next ones meanwhile. */
+#define QUEUE_TURN 8
 
 struct queue_op {
 	struct file_direct direct; /* first: complete() converts back */
@@ -47,6 +50,7 @@ struct uext4_queue {
 	struct list idle;     /* lock */
 	unsigned in_use;      /* lock; requests taken and not reaped */
 	bool closing;	      /* atomic */
+	bool patient;	      /* lock; the last reap waited for ever, and so may the next */
 
 	struct direct_batch batch; /* first requests for the device; lock */
 	struct os_mutex dev_lock;  /* rank CACHE */
@@ -61,7 +65,8 @@ struct uext4_queue {
 	unsigned working; /* atomic; requests with workers */
 
 	struct os_workqueue *works, *ends;
-	struct queue_line begins;  /* direct writes that need more than a mapping, in works */
+	struct queue_line begins;  /* direct writes that need more than a mapping; in works, or in a
+				      patient reap */
 	struct list sent;	   /* done_lock; begun there, for the device's next user */
 	struct queue_line endings; /* what changes the map, in ends */
 	struct queue_op op[];
@@ -75,6 +80,8 @@ void queue_op_release(struct queue_op *op); /* drops what it holds */
  * may, or in a worker. */
 void queue_ops_ended(struct uext4_queue *q, struct list *ended, bool wait);
 
+/* What waits in line is begun: here, if `wait` says that the caller may, or by a worker. */
+void queue_begin(struct uext4_queue *q, bool wait);
 void queue_lines_init(struct uext4_queue *q);
 
 /* queue.c */
@@ -82,5 +89,6 @@ void queue_op_done(struct queue_op *op, s64 result);
 /* All of the list at once, with the results that they have. */
 void queue_ops_done(struct uext4_queue *q, struct list *ops);
 void queue_op_sent(struct queue_op *op);
+void queue_send(struct uext4_queue *q); /* what was sent goes to the device */
 
 #endif

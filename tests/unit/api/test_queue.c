@@ -177,6 +177,30 @@ static void test_eventfd(void **state)
 	down(&x);
 }
 
+/* One reap for each event, and that one waits: nothing stays behind that no event tells of. */
+static void test_eventfd_and_waiting(void **state)
+{
+	struct pollfd p = {.events = POLLIN};
+	struct uext4_completion c[DEPTH];
+	struct uext4_request r[DEPTH];
+	struct queue_test x;
+	u64 count;
+
+	up(&x, "-b 4096", DEPTH * BLOCK);
+	p.fd = uext4_queue_eventfd(x.q);
+	for (unsigned k = 0; k < DEPTH; k++)
+		r[k] = rw(&x, UEXT4_OP_READ, k, k * BLOCK, BLOCK);
+	for (unsigned round = 0; round < 50; round++) {
+		assert_int_equal(uext4_queue_submit(x.q, r, DEPTH), DEPTH);
+		for (int got = 0; got < DEPTH;) {
+			assert_int_equal(poll(&p, 1, -1), 1);
+			assert_int_equal(read(p.fd, &count, sizeof(count)), sizeof(count));
+			got += uext4_queue_reap(x.q, c, DEPTH, 1, -1);
+		}
+	}
+	down(&x);
+}
+
 static unsigned submit_writes(struct queue_test *x, unsigned round)
 {
 	struct uext4_request r[DEPTH];
@@ -204,6 +228,12 @@ static unsigned count_written(struct queue_test *x, unsigned round)
 	return n;
 }
 
+static void holes_again(struct queue_test *x)
+{
+	assert_int_equal(uext4_ftruncate(x->file, 0), 0);
+	assert_int_equal(uext4_ftruncate(x->file, DEPTH * BLOCK), 0);
+}
+
 /* Writes into holes get their blocks on a thread and go to the device from within reap. */
 static void test_eventfd_holes(void **state)
 {
@@ -215,8 +245,7 @@ static void test_eventfd_holes(void **state)
 	up(&x, "-b 4096", 0);
 	p.fd = uext4_queue_eventfd(x.q);
 	for (unsigned round = 0; round < 10; round++) {
-		assert_int_equal(uext4_ftruncate(x.file, 0), 0);
-		assert_int_equal(uext4_ftruncate(x.file, DEPTH * BLOCK), 0);
+		holes_again(&x);
 		assert_int_equal(submit_writes(&x, round), DEPTH);
 		for (unsigned got = 0; got < DEPTH;) {
 			int n;
@@ -233,6 +262,55 @@ static void test_eventfd_holes(void **state)
 	down(&x);
 }
 
+enum { BY_WAITING, BY_EACH, BY_TIME, BY_LOOKING, BY_EVENT, WAYS };
+
+/* How many completions of at most max the way brings at once. */
+static int reap_by(struct queue_test *x, int way, struct uext4_completion *c, unsigned max)
+{
+	struct pollfd p = {.events = POLLIN};
+	u64 count;
+
+	switch (way) {
+	case BY_WAITING:
+		return uext4_queue_reap(x->q, c, max, max, -1);
+	case BY_EACH:
+		return uext4_queue_reap(x->q, c, 1, 1, -1);
+	case BY_TIME:
+		return uext4_queue_reap(x->q, c, max, max, 3600 * (s64)NSEC_PER_SEC);
+	case BY_EVENT:
+		p.fd = uext4_queue_eventfd(x->q);
+		assert_int_equal(poll(&p, 1, -1), 1);
+		assert_int_equal(read(p.fd, &count, sizeof(count)), sizeof(count));
+		break;
+	}
+	return uext4_queue_reap(x->q, c, max, 0, 0);
+}
+
+/* What the next reap of a caller that has waited for ever would begin itself, it begins in any
+ * way. */
+static void test_holes_after_waiting(void **state)
+{
+	struct uext4_completion c[DEPTH];
+	struct queue_test x;
+
+	up(&x, "-b 4096", 0);
+	for (int way = 0; way < WAYS; way++) {
+		holes_again(&x);
+		one(&x, (struct uext4_request){.op = UEXT4_OP_NOP}, 0);
+		assert_int_equal(submit_writes(&x, (unsigned)way), DEPTH);
+		for (unsigned got = 0; got < DEPTH;) {
+			int n = reap_by(&x, way, c, DEPTH - got);
+
+			assert_true(n >= 0 && (n > 0 || way >= BY_LOOKING));
+			for (int k = 0; k < n; k++)
+				assert_int_equal(c[k].result, BLOCK);
+			got += (unsigned)n;
+		}
+		assert_int_equal(count_written(&x, (unsigned)way), DEPTH);
+	}
+	down(&x);
+}
+
 /* A queue that ends waits for what has begun, and leaves no trace of the rest. */
 static void test_destroy_holes(void **state)
 {
@@ -244,8 +322,9 @@ static void test_destroy_holes(void **state)
 		struct uext4_stat st;
 		unsigned written;
 
-		assert_int_equal(uext4_ftruncate(x.file, 0), 0);
-		assert_int_equal(uext4_ftruncate(x.file, DEPTH * BLOCK), 0);
+		holes_again(&x);
+		if (round % 2)
+			one(&x, (struct uext4_request){.op = UEXT4_OP_NOP}, 0);
 		assert_int_equal(submit_writes(&x, round), DEPTH);
 		uext4_queue_destroy(x.q);
 		assert_int_equal(uext4_statat(x.t.fs, x.t.root, "file", 0, NULL, &st), 0);
@@ -385,7 +464,9 @@ int main(void)
 		cmocka_unit_test(test_serial),
 		cmocka_unit_test(test_IO_122_kinds),
 		cmocka_unit_test(test_eventfd),
+		cmocka_unit_test(test_eventfd_and_waiting),
 		cmocka_unit_test(test_eventfd_holes),
+		cmocka_unit_test(test_holes_after_waiting),
 		cmocka_unit_test(test_destroy_holes),
 		cmocka_unit_test(test_IO_51_close_unlink),
 		cmocka_unit_test(test_IO_58_truncate_unreaped),
