@@ -50,6 +50,12 @@ pblk_t super_gdt_block(const struct super_info *sb, u32 index)
 	       boot_blocks(sb, group);
 }
 
+/* Superblock, boot block, descriptors (first_meta_bg is not more), room for more of them. */
+u32 super_base_blocks_max(const struct super_info *sb)
+{
+	return 2 + sb->gdt_blocks + sb->reserved_gdt_blocks;
+}
+
 u32 super_group_base_blocks(const struct super_info *sb, group_nr group)
 {
 	bool super = super_group_has_super(sb, group);

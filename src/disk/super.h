@@ -87,6 +87,8 @@ pblk_t super_gdt_block(const struct super_info *sb, u32 index);
 /* Blocks at the start of a group taken by superblock, descriptors and reserved descriptor blocks.
  */
 u32 super_group_base_blocks(const struct super_info *sb, group_nr group);
+/* At least as many as any group has of them. */
+u32 super_base_blocks_max(const struct super_info *sb);
 
 #define SUPER_HAS(name, set, BIT)                                                                  \
 	static inline bool super_has_##name(const struct super_info *sb)                           \

@@ -129,18 +129,26 @@ static struct inode *inode_of_map(struct filemap *fm)
 }
 
 /* i_block follows the root here, so that packing needs no map lock. */
-static int map_dirty(struct handle *h, struct filemap *fm)
+static int record_dirty(struct handle *h, struct inode *i)
+{
+	os_rwsem_lock_shared(&i->map.lock);
+	os_mutex_lock(&i->raw_lock);
+	memcpy(i->f.i_block, i->map.root, sizeof(i->map.root));
+	os_mutex_unlock(&i->raw_lock);
+	os_rwsem_unlock_shared(&i->map.lock);
+	return inode_dirty(h, i);
+}
+
+static int map_dirty(struct handle *h, struct filemap *fm, bool record)
 {
 	struct inode *i = inode_of_map(fm);
 
-	os_rwsem_lock_shared(&fm->lock);
-	os_mutex_lock(&i->raw_lock);
-	memcpy(i->f.i_block, fm->root, sizeof(fm->root));
-	os_mutex_unlock(&i->raw_lock);
-	os_rwsem_unlock_shared(&fm->lock);
 	if (!MUTANT(DATASYNC_TID_STALE))
 		atomic_store_rel(&i->datasync_tid, handle_tid(h));
-	return inode_dirty(h, i);
+	if (record)
+		return record_dirty(h, i);
+	atomic_store_rel(&i->sync_tid, handle_tid(h));
+	return 0;
 }
 
 /* What the raw inode has room for, in sectors (MD-17). */

@@ -177,10 +177,16 @@ static bool in_extent(struct extent_path *path, lblk_t lblk)
 	return lblk - e.lblk < e.len;
 }
 
+/* Merging takes at most two extents from the leaf: few enough may be left for the root. */
+static bool may_fold_after(struct extent_path *path)
+{
+	return path->depth > 0 && node_count(extent_leaf(path)->node) <= EXT4_EXTENT_ROOT_MAX + 2;
+}
+
 int extent_convert_written(struct handle *h, struct filemap *fm, lblk_t from, lblk_t end)
 {
 	struct extent_path path;
-	bool restarted;
+	bool restarted, fold = false;
 	int err = 0;
 
 	while (from < end && !err) {
@@ -191,6 +197,7 @@ int extent_convert_written(struct handle *h, struct filemap *fm, lblk_t from, lb
 			err = extent_walk(fm, from, &path);
 		if (err)
 			break;
+		fold = fold || may_fold_after(&path);
 		if (in_extent(&path, from)) {
 			err = convert_step(h, fm, &path, &from, end, false);
 		} else {
@@ -198,7 +205,7 @@ int extent_convert_written(struct handle *h, struct filemap *fm, lblk_t from, lb
 			err = ERR(ESTALE); /* the blocks are gone: the I/O was not excluded */
 		}
 	}
-	return err ? err : extent_fold(h, fm);
+	return err || !fold ? err : extent_fold(h, fm);
 }
 
 static int fill_hole(struct handle *h, struct filemap *fm, lblk_t *from, lblk_t end)
@@ -214,7 +221,7 @@ static int fill_hole(struct handle *h, struct filemap *fm, lblk_t *from, lblk_t 
 int extent_convert_unwritten(struct handle *h, struct filemap *fm, lblk_t from, lblk_t end)
 {
 	struct extent_path path;
-	bool restarted;
+	bool restarted, fold = false;
 	int err = 0;
 
 	while (from < end && !err) {
@@ -225,6 +232,7 @@ int extent_convert_unwritten(struct handle *h, struct filemap *fm, lblk_t from, 
 			err = extent_walk(fm, from, &path);
 		if (err)
 			break;
+		fold = fold || may_fold_after(&path);
 		if (in_extent(&path, from)) {
 			err = convert_step(h, fm, &path, &from, end, true);
 		} else {
@@ -232,5 +240,5 @@ int extent_convert_unwritten(struct handle *h, struct filemap *fm, lblk_t from, 
 			err = fill_hole(h, fm, &from, end);
 		}
 	}
-	return err ? err : extent_fold(h, fm);
+	return err || !fold ? err : extent_fold(h, fm);
 }

@@ -6,7 +6,7 @@
 void filemap_mark(struct filemap *fm)
 {
 	ASSERT(os_rwsem_held(&fm->lock));
-	fm->root_dirty = true;
+	fm->changed = fm->root_dirty = true;
 }
 
 void filemap_add_blocks(struct filemap *fm, s64 blocks)
@@ -17,16 +17,16 @@ void filemap_add_blocks(struct filemap *fm, s64 blocks)
 
 int filemap_unlock(struct handle *h, struct filemap *fm, int err)
 {
-	bool dirty = fm->root_dirty;
+	bool changed = fm->changed, record = fm->root_dirty;
 
-	fm->root_dirty = false;
+	fm->changed = fm->root_dirty = false;
 	os_rwsem_unlock(&fm->lock);
-	if (dirty) {
+	if (changed) {
 		unsigned tries = 0;
 		int dirty_err;
 
 		do /* the tree has changed: its root must follow */
-			dirty_err = fm->ops->dirty(h, fm);
+			dirty_err = fm->ops->dirty(h, fm, record);
 		while (handle_try_again(h, dirty_err, &tries));
 		if (!err)
 			err = dirty_err;

@@ -39,11 +39,12 @@ struct filemap;
 /* Upward calls, registered by the inode room. */
 struct filemap_ops {
 	/*
-	 * The root or the block count changed: write the raw inode in this handle. Called without
+	 * The map changed: whoever syncs the file waits for this handle (IO-24). With record, its
+	 * root or the block count changed, too: write the raw inode in this handle. Called without
 	 * fm->lock (IO-135): hold it shared while packing, so that an older root never overwrites
 	 * a newer one. Also called when the operation itself failed half-way.
 	 */
-	int (*dirty)(struct handle *h, struct filemap *fm);
+	int (*dirty)(struct handle *h, struct filemap *fm, bool record);
 	/* i_blocks moves by this many file system blocks; called under fm->lock. */
 	void (*add_blocks)(struct filemap *fm, s64 blocks);
 };
@@ -67,7 +68,8 @@ struct filemap {
 	struct prealloc pa;
 	lblk_t last_lblk; /* where the last allocation ended; lock: fm->lock */
 	pblk_t last_pblk;
-	bool root_dirty; /* lock: fm->lock; the unlocking thread calls ops->dirty */
+	bool changed;	 /* lock: fm->lock; the unlocking thread calls ops->dirty */
+	bool root_dirty; /* lock: fm->lock; and that with record */
 	u16 depth_hint;	 /* relaxed atomic copy of the root's depth, for credits */
 };
 

@@ -36,8 +36,12 @@ bool range_in_device(const struct space *sp, pblk_t pblk, u64 len)
 /* The range lies inside the device. */
 bool range_meets_copies(const struct space *sp, pblk_t pblk, u64 len)
 {
-	group_nr last = block_group(sp, pblk + len - 1);
+	group_nr last;
+	u32 bit = block_bit(sp, pblk);
 
+	if (bit >= sp->base_max && len <= sp->blocks_per_group - bit)
+		return false;
+	last = block_group(sp, pblk + len - 1);
 	for (group_nr nr = block_group(sp, pblk); nr <= last; nr++) {
 		pblk_t first = group_first_block(sp, nr);
 		u32 base = group_base_blocks(sp, nr);

@@ -24,6 +24,7 @@ static void space_init(struct space *sp, struct volume *v)
 	sp->descs_per_block = sb->descs_per_block;
 	sp->gdt_count = sb->gdt_blocks;
 	sp->itable_blocks = sb->itable_blocks;
+	sp->base_max = super_base_blocks_max(sb);
 	sp->flex_log = super_has_flex_bg(sb) ? min_of((u32)sb->log_groups_per_flex, 7u) : 0;
 	sp->has_csum = super_has_metadata_csum(sb) || super_has_gdt_csum(sb);
 	sp->reserved_root = min_of(sb->r_blocks_count, blocks);

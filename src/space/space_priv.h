@@ -85,6 +85,7 @@ struct space {
 	const struct super_info *sb;
 	u32 group_count, blocks_per_group, inodes_per_group;
 	u32 descs_per_block, gdt_count, itable_blocks;
+	u32 base_max;  /* no group_base_blocks is more */
 	u32 flex_log;  /* log2 of the groups of one flex group, clipped for placement */
 	bool has_csum; /* descriptors carry checksums: uninit flags and itable_unused mean something
 			*/

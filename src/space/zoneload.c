@@ -14,6 +14,11 @@ static u32 flex_size_log(const struct space *sp)
 	return super_has_flex_bg(sp->sb) ? sp->sb->log_groups_per_flex : 0;
 }
 
+static bool all_loaded(const struct space *sp)
+{
+	return atomic_load_acq(&sp->gdt_loaded) == sp->gdt_count;
+}
+
 int gdt_load_flex(struct space *sp, group_nr nr)
 {
 	u32 log = flex_size_log(sp);
@@ -21,7 +26,7 @@ int gdt_load_flex(struct space *sp, group_nr nr)
 	struct gdt_block *gb;
 	int err;
 
-	if (likely(atomic_load_acq(&sp->gdt_loaded) == sp->gdt_count))
+	if (likely(all_loaded(sp)))
 		return 0;
 	first = log > 31 ? 0 : (u64)nr >> log << log;
 	end = log > 31 ? sp->group_count : min_of(first + (1ull << log), (u64)sp->group_count);
@@ -35,10 +40,13 @@ int gdt_load_flex(struct space *sp, group_nr nr)
 
 int zone_load_range(struct space *sp, pblk_t pblk, u64 len)
 {
-	group_nr last = block_group(sp, pblk + len - 1);
 	u32 step = 1u << min_of(flex_size_log(sp), 16u);
+	group_nr last;
 	int err;
 
+	if (likely(all_loaded(sp)))
+		return 0;
+	last = block_group(sp, pblk + len - 1);
 	for (u64 nr = block_group(sp, pblk) / step * step; nr <= last; nr += step) {
 		err = gdt_load_flex(sp, (group_nr)nr);
 		if (err)

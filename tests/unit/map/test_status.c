@@ -10,7 +10,7 @@
 
 enum { FILES = 8 };
 
-static int no_dirty(struct handle *h, struct filemap *fm)
+static int no_dirty(struct handle *h, struct filemap *fm, bool record)
 {
 	return 0;
 }
