@@ -117,6 +117,8 @@ int extent_remove(struct handle *h, struct filemap *fm, lblk_t from, lblk_t end)
 	bool forget = true;
 	int err = 0;
 
+	if (node_count(fm->root) == 0)
+		return 0; /* of holes nothing that is known changes */
 	while (cur > from && !err) {
 		if (forget) { /* also what lookups brought back while the lock was dropped (IO-21)
 			       */
