@@ -72,7 +72,7 @@ struct uext4_request {
  * if it took none. Whatever is wrong with a request that was taken is told by its completion. One
  * call hands the device all that goes to it directly at once. A direct write that needs more, into
  * a hole, say, begins by itself, unless the last reap waited for ever: then the next reap begins
- * it.
+ * it, which the event asks for.
  */
 UEXT4_API int uext4_queue_submit(
 	struct uext4_queue *queue, const struct uext4_request *requests, unsigned count);

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/mutant.h"
 #include "os/assert.h"
+#include "os/event.h"
 #include "os/mem.h"
 
 #include <string.h>
@@ -102,6 +103,7 @@ static bool line_run_locked(struct uext4_queue *q, struct queue_line *line)
 	return start;
 }
 
+/* Without wq it is left to the next reap, which a caller may wait for the event to do. */
 static void line_add(struct queue_op *op, struct queue_line *line, struct os_workqueue *wq)
 {
 	struct uext4_queue *q = op->queue;
@@ -111,6 +113,8 @@ static void line_add(struct queue_op *op, struct queue_line *line, struct os_wor
 	os_mutex_lock(&q->done_lock);
 	list_add_tail(&line->ops, &op->node);
 	start = wq && line_run_locked(q, line);
+	if (!wq && q->event >= 0)
+		os_event_signal(q->event);
 	os_mutex_unlock(&q->done_lock);
 	if (start)
 		(void)os_work_queue(wq, &line->work);

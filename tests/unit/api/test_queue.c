@@ -311,6 +311,25 @@ static void test_holes_after_waiting(void **state)
 	down(&x);
 }
 
+/* Whoever waits for the event, too: it tells what is left for the next reap. */
+static void test_event_after_waiting(void **state)
+{
+	struct uext4_completion c[DEPTH];
+	struct queue_test x;
+	u64 count;
+	int fd;
+
+	up(&x, "-b 4096", 0);
+	fd = uext4_queue_eventfd(x.q);
+	holes_again(&x);
+	one(&x, (struct uext4_request){.op = UEXT4_OP_NOP}, 0);
+	assert_int_equal(read(fd, &count, sizeof(count)), sizeof(count));
+	assert_int_equal(submit_writes(&x, 0), DEPTH);
+	for (int got = 0; got < DEPTH;)
+		got += reap_by(&x, BY_EVENT, c, DEPTH);
+	down(&x);
+}
+
 /* A queue that ends waits for what has begun, and leaves no trace of the rest. */
 static void test_destroy_holes(void **state)
 {
@@ -467,6 +486,7 @@ int main(void)
 		cmocka_unit_test(test_eventfd_and_waiting),
 		cmocka_unit_test(test_eventfd_holes),
 		cmocka_unit_test(test_holes_after_waiting),
+		cmocka_unit_test(test_event_after_waiting),
 		cmocka_unit_test(test_destroy_holes),
 		cmocka_unit_test(test_IO_51_close_unlink),
 		cmocka_unit_test(test_IO_58_truncate_unreaped),
