@@ -117,9 +117,18 @@ static bool device_reap(struct uext4_queue *q, unsigned min, u64 deadline_ns, bo
 	return any;
 }
 
+/* The device may have got what was sent, and still have some: whoever slept until then looks. */
 static bool help(struct dio_reaper *r)
 {
-	return device_reap(container_of(r, struct uext4_queue, reaper), 1, 0, false);
+	struct uext4_queue *q = container_of(r, struct uext4_queue, reaper);
+
+	if (!device_reap(q, 1, 0, false))
+		return false;
+	os_mutex_lock(&q->done_lock);
+	q->helped = true;
+	os_cond_signal(&q->done_cond);
+	os_mutex_unlock(&q->done_lock);
+	return true;
 }
 
 static void batch_submit(struct direct_batch *b)
@@ -199,12 +208,13 @@ static void done_wait(struct uext4_queue *q, u64 deadline_ns)
 	bool in_time = true;
 
 	os_mutex_lock(&q->done_lock);
-	while (list_empty(&q->done) && list_empty(&q->sent) && in_time) {
+	while (list_empty(&q->done) && list_empty(&q->sent) && !q->helped && in_time) {
 		if (deadline_ns)
 			in_time = os_cond_wait_until(&q->done_cond, &q->done_lock, deadline_ns);
 		else
 			os_cond_wait(&q->done_cond, &q->done_lock);
 	}
+	q->helped = false;
 	os_mutex_unlock(&q->done_lock);
 }
 

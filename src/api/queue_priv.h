@@ -61,6 +61,7 @@ struct uext4_queue {
 	struct os_mutex done_lock; /* rank LEAF */
 	struct os_cond done_cond;
 	struct list done; /* done_lock */
+	bool helped;	  /* done_lock; another saw to the device since the last sleep */
 	int event;	  /* done_lock; -1 = nobody asked for it */
 	unsigned working; /* atomic; requests with workers */
 

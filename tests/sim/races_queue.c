@@ -185,6 +185,57 @@ static void io_58(struct race_run *r)
 	uext4_file_close(f);
 }
 
+/*
+ * --- IO-136: who waits for one file's transfers may give another's to the device, and see to a
+ * part of them; the rest is left to who reaps that queue, and sleeps ---
+ */
+
+struct reaping {
+	struct job j;
+	struct flight t;
+};
+
+static void reap_one(struct job *j)
+{
+	struct reaping *g = container_of(j, struct reaping, j);
+	struct uext4_completion c = {.result = -1};
+
+	EXPECT(uext4_queue_reap(g->t.q, &c, 1, 1, (j->mode ? -1 : 3600 * (s64)NSEC_PER_SEC)) == 1);
+	EXPECT(c.result == (s64)g->t.len);
+}
+
+static void io_136(struct race_run *r)
+{
+	struct uext4_file *f = race_open(r, "f", O_RDWR | O_DIRECT);
+	struct uext4_file *x = race_open(r, "x", O_RDWR | O_DIRECT);
+	struct reaping g = {.j = {.r = r, .mode = (int)r->variant}};
+	struct job change = {.r = r, .file = x};
+	struct flight t;
+
+	race_put(f, K, K, 'a'); /* a hole, and then what is elsewhere: two transfers */
+	race_put(x, 0, K, 'a');
+	MUST(uext4_fsync(f));
+	sim_gate_close("direct_started", "queue");
+	takeoff(r, &g.t, f, true, 0, 2 * K);
+	sim_gate_wait("direct_started");
+	job_start(&g.j, "reap", reap_one);
+	race_others_run(); /* it waits for the worker that waits here */
+	takeoff(r, &t, x, false, 0, K);
+	sim_gate_close("dio_wait", NULL);
+	job_start(&change, "change", job_truncate);
+	sim_gate_wait("dio_wait");
+	sim_gate_open("dio_wait");
+	sim_gate_open("direct_started");
+	EXPECT(job_join(&change) == 0);
+	job_join(&g.j);
+	landing(&t);
+	race_see(f, 0, 2 * K, 'd', 'd');
+	flight_end(&t);
+	flight_end(&g.t);
+	uext4_file_close(x);
+	uext4_file_close(f);
+}
+
 static const struct race race_41 = {
 	.name = "IO_41_two_requests_in_one_block", .body = io_41_async, .variants = 2};
 static const struct race race_55 = {.name = "IO_55_completion_against_fsync",
@@ -199,4 +250,7 @@ static const struct race race_58 = {.name = "IO_58_IO_106_transfer_against_trunc
 	.variants = 10,
 	.seeds = 4};
 
-const struct race *const races_queue[] = {&race_41, &race_55, &race_51, &race_58, NULL};
+static const struct race race_136 = {
+	.name = "IO_136_help_against_reap", .body = io_136, .variants = 2, .seeds = 100};
+
+const struct race *const races_queue[] = {&race_41, &race_55, &race_51, &race_58, &race_136, NULL};
