@@ -158,8 +158,8 @@ int extent_commit(
 	lblk_t key = node_count(path->step[level].node) ? node_key(path->step[level].node, 0) : 0;
 	int err = commit_one(h, fm, &path->step[level]);
 
-	fm->changed =
-		true; /* fdatasync must wait for this handle, also if the root stays (IO-24) */
+	/* fdatasync must wait for this handle, also if the root stays (IO-24). */
+	fm->changed = true;
 	while (!err && keys && level > 0) {
 		struct extent_step *s = &path->step[--level];
 
