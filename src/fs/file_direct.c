@@ -443,7 +443,6 @@ static ssize_t write_directly(struct file_direct *f, struct dev_req **reqs, unsi
 	bool in_flight;
 	ssize_t n;
 
-	f->force_exclusive = false;
 	f->times = 0;
 	direct_sync_init(&s, f->inode->volume->dev);
 	for (;;) {
@@ -468,9 +467,20 @@ ssize_t file_direct_write(struct file_direct *f, u64 *pos)
 
 	if (n || f->d.len == 0)
 		return n;
+	f->force_exclusive = false;
 	n = write_directly(f, NULL, NULL);
 	*pos = f->d.pos;
 	return end_sync(f, n);
+}
+
+/* A guess: who is known to need the exclusive lock need not queue for the shared one first. */
+static bool hole_known(const struct file_direct *f)
+{
+	struct mapping m;
+	u64 lblk = f->d.pos / f->inode->volume->sb.block_size;
+
+	return lblk <= LBLK_MAX && !map_lookup_cached(&f->inode->map, (lblk_t)lblk, 1, &m) &&
+	       m.state == MAP_HOLE;
 }
 
 ssize_t file_direct_write_send(struct file_direct *f, struct dev_req **reqs, unsigned *count)
@@ -479,6 +489,7 @@ ssize_t file_direct_write_send(struct file_direct *f, struct dev_req **reqs, uns
 
 	if (n || f->d.len == 0)
 		return n;
+	f->force_exclusive = hole_known(f);
 	n = write_directly(f, reqs, count);
 	return n == FILE_DIRECT_STARTED ? n : end_sync(f, n);
 }
