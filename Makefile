@@ -83,10 +83,10 @@ demo:
 	@$(MAKE) all
 	tools/demo
 
-# Measured as a release; docs/PERFORMANCE.md keeps the table.
+# Measured as a release; docs/PERFORMANCE.md and PERFORMANCE_FULL.md keep the tables.
 bench bench-full: build-bench/build.ninja
 	@ninja -C build-bench
-	tools/bench build-bench docs/PERFORMANCE.md $(if $(filter %-full,$@),--full)
+	tools/bench build-bench docs/PERFORMANCE$(if $(filter %-full,$@),_FULL.md --full,.md)
 
 bench-instructions: build-bench/build.ninja
 	@ninja -C build-bench uext4-bench
