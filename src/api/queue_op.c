@@ -203,18 +203,8 @@ static void begin(struct queue_op *op)
 	atomic_sub(&q->working, 1); /* after: who sees none working finds what was sent */
 }
 
-static void begins_run(struct os_work *w)
-{
-	struct uext4_queue *q = container_of(w, struct uext4_queue, begins.work);
-	struct queue_op *ops[LINE_MAX];
-	unsigned n;
-
-	while ((n = line_take(q, &q->begins, ops)) > 0)
-		for (unsigned k = 0; k < n; k++)
-			begin(ops[k]);
-}
-
-static void begin_here(struct uext4_queue *q)
+/* Who reaps sends by turns; a worker leaves that to the reaper, which it wakes. */
+static void begins_run(struct uext4_queue *q, bool reaps)
 {
 	struct queue_op *ops[LINE_MAX];
 	unsigned n;
@@ -222,10 +212,15 @@ static void begin_here(struct uext4_queue *q)
 	while ((n = line_take(q, &q->begins, ops)) > 0) {
 		for (unsigned k = 0; k < n; k++) {
 			begin(ops[k]);
-			if (k % QUEUE_TURN == QUEUE_TURN - 1)
+			if (reaps && k % QUEUE_TURN == QUEUE_TURN - 1)
 				queue_send(q);
 		}
 	}
+}
+
+static void begins_work(struct os_work *w)
+{
+	begins_run(container_of(w, struct uext4_queue, begins.work), false);
 }
 
 void queue_begin(struct uext4_queue *q, bool wait)
@@ -236,7 +231,7 @@ void queue_begin(struct uext4_queue *q, bool wait)
 	start = line_run_locked(q, &q->begins);
 	os_mutex_unlock(&q->done_lock);
 	if (start && wait)
-		begin_here(q);
+		begins_run(q, true);
 	else if (start)
 		(void)os_work_queue(q->works, &q->begins.work);
 }
@@ -246,7 +241,7 @@ void queue_lines_init(struct uext4_queue *q)
 	list_init(&q->sent);
 	list_init(&q->begins.ops);
 	list_init(&q->endings.ops);
-	os_work_init(&q->begins.work, begins_run);
+	os_work_init(&q->begins.work, begins_work);
 	os_work_init(&q->endings.work, endings_run);
 }
 

@@ -59,8 +59,9 @@ void status_shrink_excess(struct volume *v);
 void status_erase_locked(struct status_cache *sc, struct status_entry *e);
 
 /*
- * map.c: whoever changes the root or the block count under fm->lock marks it; filemap_unlock
- * then tells the inode outside the lock (IO-135). Returns err, or the error of that.
+ * map.c: whoever changes the root or the block count under fm->lock marks it, and sets `changed`
+ * alone for what lies deeper; filemap_unlock then tells the inode outside the lock (IO-135).
+ * Returns err, or the error of that.
  */
 void filemap_mark(struct filemap *fm);
 void filemap_add_blocks(struct filemap *fm, s64 blocks);
