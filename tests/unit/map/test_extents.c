@@ -233,24 +233,6 @@ static void test_IO_9_merging(void **state)
 	tmap_close(&t);
 }
 
-/* IO-9: five extents need a leaf; back at four it folds into the inode and its block is freed. */
-static void test_IO_9_fold(void **state)
-{
-	struct tmap t;
-	u32 i;
-
-	tmap_open(&t, 16 << 20, "-b 1024", true, FIXTURE_MEMORY);
-	for (i = 0; i < 5; i++)
-		create_all(&t, 3 * i, 1, 0);
-	assert_int_equal(tmap_depth(&t), 1);
-	tmap_check(&t, 5);
-	assert_int_equal(tmap_remove(&t, 6, 7), 0);
-	assert_int_equal(tmap_depth(&t), 0);
-	assert_int_equal(t.blocks, 4);
-	tmap_check(&t, 4);
-	tmap_close(&t);
-}
-
 /* IO-18, IO-43: converting a piece leaves what is known of the rest in the cache, where it is true.
  */
 static void test_IO_18_conversion_keeps_neighbours(void **state)
@@ -479,7 +461,6 @@ int main(void)
 		cmocka_unit_test(test_IO_19_ascending),
 		cmocka_unit_test(test_IO_19_descending),
 		cmocka_unit_test(test_IO_9_merging),
-		cmocka_unit_test(test_IO_9_fold),
 		cmocka_unit_test(test_IO_18_conversion_keeps_neighbours),
 		cmocka_unit_test(test_IO_3_hole_stops_at_delayed),
 		cmocka_unit_test(test_IO_22_cookie),
