@@ -335,12 +335,14 @@ static void test_IO_89_fdatasync(void **state)
 	disk_end(&d);
 }
 
-/* IO-24: a conversion deep in the tree passes by the inode record, and must be committed all the
- * same. */
-static void test_IO_24_conversion_in_a_leaf(void **state)
+/*
+ * IO-24: a conversion deep in the tree passes by the inode record, and must be committed all the
+ * same, also if the record's own changes, the times, have been before.
+ */
+static void conversion_in_a_leaf(int (*sync)(struct uext4_file *file))
 {
 	struct disk_test d;
-	struct uext4_file *file;
+	struct uext4_file *file, *other;
 
 	make(&d, BYTES, "-b 1024");
 	file = disk_open(&d, "file", O_RDWR);
@@ -349,13 +351,22 @@ static void test_IO_24_conversion_in_a_leaf(void **state)
 	assert_int_equal(uext4_fallocate(file, 0, 50 * 4096, 4096), 0);
 	assert_int_equal(uext4_fsync(file), 0);
 	disk_write(file, 50 * 4096, 4096, 2);
-	assert_int_equal(uext4_fdatasync(file), 0);
+	other = disk_open(&d, "other", O_RDWR | O_CREAT);
+	assert_int_equal(uext4_fsync(other), 0);
+	uext4_file_close(other);
+	assert_int_equal(sync(file), 0);
 	uext4_file_close(file);
 	disk_power_cut(&d);
 	file = disk_open(&d, "file", O_RDWR);
 	disk_expect(file, 50 * 4096, 4096, 2);
 	uext4_file_close(file);
 	disk_end(&d);
+}
+
+static void test_IO_24_conversion_in_a_leaf(void **state)
+{
+	conversion_in_a_leaf(uext4_fdatasync);
+	conversion_in_a_leaf(uext4_fsync);
 }
 
 /* IO-9, AL: what was written in order lies in order. */
